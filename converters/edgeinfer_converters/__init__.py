@@ -1,0 +1,1 @@
+"""edgeinfer_converters: turns trained models into signed bundles, on the workstation."""

@@ -1,0 +1,3 @@
+"""The `edgeinfer-convert` command."""
+
+from __future__ import annotations

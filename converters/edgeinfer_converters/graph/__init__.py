@@ -1,0 +1,1 @@
+"""Passes on the ONNX graph, a module each."""

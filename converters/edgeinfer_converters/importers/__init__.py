@@ -1,0 +1,1 @@
+"""Model formats that become an ONNX graph, a module each."""

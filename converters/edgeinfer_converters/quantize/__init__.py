@@ -1,0 +1,1 @@
+"""Quantization: ranges, weights and the placement of QuantizeLinear and DequantizeLinear."""

@@ -1,0 +1,60 @@
+"""Runtimes behind one seam: `open_backend` picks one, `Backend` is all that the rest sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol, cast
+
+from edgeinfer.frames import Array, TensorInfo
+
+ModelFormat = Literal["onnx", "tflite"]
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """How a model is to be run. `providers` and `required_providers` are ONNX Runtime's names."""
+
+    threads: int = 1
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    required_providers: tuple[str, ...] = ()
+    engine_cache: Path | None = None
+
+
+class Backend(Protocol):
+    """A loaded model. Not safe for use by two threads at once."""
+
+    @property
+    def inputs(self) -> tuple[TensorInfo, ...]:
+        """The model's inputs, in its order."""
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        """The model's outputs, in its order."""
+
+    def run(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name. Raises ModelError; the arrays are the caller's to keep."""
+
+    def __enter__(self) -> Backend: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+Factory = Callable[[bytes, BackendOptions], Backend]
+
+BACKENDS: dict[ModelFormat, str] = {
+    "onnx": "edgeinfer.backends.onnx",
+    "tflite": "edgeinfer.backends.tflite",
+}
+"""The module of each format, imported when a model of it is loaded: a device has one runtime, seldom two."""
+
+
+def open_backend(model: bytes, model_format: ModelFormat, options: BackendOptions) -> Backend:
+    """Load a model from memory. Raises ModelError, MissingRuntimeError."""
+    module = import_module(BACKENDS[model_format])
+    return cast(Factory, module.load)(model, options)

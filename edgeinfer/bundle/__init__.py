@@ -1,0 +1,1 @@
+"""Bundles: one signed file with a model and all that is needed to run it (docs/bundle.md)."""

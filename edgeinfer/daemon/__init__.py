@@ -1,0 +1,1 @@
+"""The daemon: streams under supervision, for years."""

@@ -1,0 +1,1 @@
+"""Pre- and postprocessing: pure functions on arrays, the same code offline and on the device."""

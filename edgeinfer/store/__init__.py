@@ -1,0 +1,1 @@
+"""Installed bundles: verified, side by side, switched atomically."""

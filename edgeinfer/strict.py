@@ -1,0 +1,116 @@
+"""Strict decoding of TOML and JSON into frozen structs: the one place that knows msgspec.
+
+Law: `decode_json(encode_json(x), type(x), where) == x` for every `Struct` of this package.
+An unknown field, a missing one or a wrong type is a `SettingsError` that names the file, the place
+in it and, for a misspelt field, the likely one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from msgspec import Meta, field
+
+from edgeinfer.errors import SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:  # pragma: no cover - Python 3.10 on JetPack 6
+    import tomli as tomllib
+
+__all__ = [
+    "Meta",
+    "Struct",
+    "convert",
+    "decode_json",
+    "decode_toml",
+    "encode_json",
+    "field",
+    "plain",
+    "replace",
+    "toml_table",
+]
+
+T = TypeVar("T")
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(?P<name>[^`]*)`")
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen value, checked when it is decoded from a file."""
+
+
+def decode_toml(data: bytes, kind: type[T], where: str) -> T:
+    """Decode TOML text; `where` names the file in error messages."""
+    return convert(toml_table(data, where), kind, where)
+
+
+def toml_table(data: bytes, where: str) -> dict[str, Any]:
+    """The plain table of a TOML text, for files whose type depends on one of their own fields."""
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{where}: not UTF-8 text ({error})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{where}: not valid TOML: {error}") from error
+
+
+def decode_json(data: bytes, kind: type[T], where: str) -> T:
+    """Decode JSON text; `where` names the file in error messages."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{where}: {_explain(error, kind)}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise SettingsError(f"{where}: not valid JSON: {error}") from error
+
+
+def convert(table: object, kind: type[T], where: str) -> T:
+    """Check an already parsed table against a type."""
+    try:
+        return msgspec.convert(table, type=kind)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{where}: {_explain(error, kind)}") from error
+
+
+def encode_json(value: object, *, indent: int = 0) -> bytes:
+    """JSON text of a struct, its fields in the order of their declaration."""
+    compact = msgspec.json.encode(value)
+    return msgspec.json.format(compact, indent=indent) if indent else compact
+
+
+def plain(value: object) -> Any:
+    """The value as plain dicts, lists, strings and numbers."""
+    return msgspec.to_builtins(value)
+
+
+def replace(value: T, **changes: Any) -> T:
+    """A copy of a struct with some fields changed."""
+    return msgspec.structs.replace(value, **changes)  # type: ignore[type-var]
+
+
+def _explain(error: msgspec.ValidationError, kind: type[Any]) -> str:
+    text = str(error)
+    found = _UNKNOWN_FIELD.search(text)
+    if not found:
+        return text
+    near = difflib.get_close_matches(found["name"], sorted(set(_field_names(kind))), n=1)
+    return f"{text}; did you mean `{near[0]}`?" if near else text
+
+
+def _field_names(kind: Any, seen: set[Any] | None = None) -> Iterator[str]:
+    seen = set() if seen is None else seen
+    if kind in seen:
+        return
+    seen.add(kind)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for field in msgspec.structs.fields(kind):
+            yield field.encode_name
+            yield from _field_names(field.type, seen)
+    parts: Iterable[Any] = get_args(kind)
+    for part in parts:
+        yield from _field_names(part, seen)

@@ -1,0 +1,1 @@
+"""The one metric registry; every exporter reads it."""
