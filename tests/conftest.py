@@ -1,0 +1,38 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees or touches the keys, settings and bundles of the person who runs it."""
+    for name in ("CONFIG", "STATE", "CACHE", "DATA"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
+
+
+@pytest.fixture(scope="session")
+def zoo() -> Path:
+    """The folder of third-party models and data, for tests marked `zoo`."""
+    return zoo_folder()
+
+
+def zoo_folder() -> Path:
+    """Where the zoo is, whether or not it is there."""
+    return Path(os.environ.get("EDGEINFER_ZOO", ROOT.parent / "shared" / "zoo"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without the zoo its tests are left out, and the summary says how many."""
+    if zoo_folder().is_dir():
+        return
+    absent = pytest.mark.skip(reason="the zoo of third-party models is not here (EDGEINFER_ZOO)")
+    for item in items:
+        if item.get_closest_marker("zoo"):
+            item.add_marker(absent)
