@@ -9,9 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, cast
 
+from edgeinfer.errors import CompatibilityError
 from edgeinfer.frames import Array, TensorInfo
+from edgeinfer.profile import Profile, RuntimeName
 
 ModelFormat = Literal["onnx", "tflite"]
+
+RUNTIMES: dict[ModelFormat, RuntimeName] = {"onnx": "onnxruntime", "tflite": "tflite"}
+"""The runtime of a profile that runs each format."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +63,25 @@ def open_backend(model: bytes, model_format: ModelFormat, options: BackendOption
     """Load a model from memory. Raises ModelError, MissingRuntimeError."""
     module = import_module(BACKENDS[model_format])
     return cast(Factory, module.load)(model, options)
+
+
+def options_for(
+    profile: Profile, model_format: ModelFormat, *, threads: int | None = None, cache: Path | None = None
+) -> BackendOptions:
+    """How a profile wants a model of a format to be run.
+
+    `threads` overrides the profile's; `cache` is the folder for built engines, used only where the
+    runtime builds any. Raises CompatibilityError if the profile has no runtime for the format.
+    """
+    runtime = profile.runtime_for(RUNTIMES[model_format])
+    if runtime is None:
+        raise CompatibilityError(
+            f"the profile {profile.name} has no runtime for {model_format} models",
+            hint=f"it has {', '.join(one.name for one in profile.runtime)}",
+        )
+    return BackendOptions(
+        threads=profile.limits.threads if threads is None else threads,
+        providers=runtime.providers or BackendOptions.providers,
+        required_providers=runtime.required_providers,
+        engine_cache=cache if runtime.engine_cache else None,
+    )
