@@ -1,1 +1,1 @@
-"""Model formats that become an ONNX graph, a module each."""
+"""Model formats that can be read, a module each: `onnx` becomes a graph, `tflite` is packed as it is."""

@@ -1,0 +1,55 @@
+"""Multiply-accumulates (MACs): what a model costs, from its shapes alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import onnx
+
+from edgeinfer_converters.graph.shapes import Shape
+from edgeinfer_converters.graph.view import GraphView, attribute
+
+Count = Callable[[onnx.NodeProto, Mapping[str, Shape]], int]
+
+
+def count_macs(model: onnx.ModelProto) -> dict[str, int]:
+    """The MACs of each convolution and matrix product of the main graph, by node name.
+
+    Shapes must have been inferred; a node with an open dimension counts as if that were 1.
+    """
+    view = GraphView(model)
+    shapes = {name: tuple(max(dim, 1) for dim in shape) for name, shape in view.shapes.items()}
+    counted = {}
+    for node in view.nodes:
+        count = COUNTS.get(node.op_type)
+        if count and all(name in shapes for name in (*node.input[:2], node.output[0])):
+            counted[node.name] = count(node, shapes)
+    return counted
+
+
+def _conv(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    return math.prod(shapes[node.output[0]]) * math.prod(shapes[node.input[1]][1:])
+
+
+def _conv_transpose(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    return math.prod(shapes[node.input[0]]) * math.prod(shapes[node.input[1]][1:])
+
+
+def _gemm(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    depth = shapes[node.input[0]][0 if attribute(node, "transA", 0) else 1]
+    return math.prod(shapes[node.output[0]]) * depth
+
+
+def _matmul(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    left = shapes[node.input[0]]
+    return math.prod(shapes[node.output[0]]) * (left[-1] if left else 1)
+
+
+COUNTS: dict[str, Count] = {
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "Gemm": _gemm,
+    "MatMul": _matmul,
+}
+"""How the MACs of an operator are counted. Bias and elementwise operators are not counted."""

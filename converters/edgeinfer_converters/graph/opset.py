@@ -1,0 +1,70 @@
+"""The versions of a model: its operators' and its file format's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+from onnx import TensorProto, version_converter
+
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.graph.foreign import GRAPH_ERRORS, short_reason
+from edgeinfer_converters.graph.walk import standard_opset
+
+_OLDEST_IR_VERSION = 7
+"""What opset 13 was released with."""
+
+_IR_VERSION_OF_TYPE = {
+    TensorProto.FLOAT8E4M3FN: 9,
+    TensorProto.FLOAT8E4M3FNUZ: 9,
+    TensorProto.FLOAT8E5M2: 9,
+    TensorProto.FLOAT8E5M2FNUZ: 9,
+    TensorProto.UINT4: 10,
+    TensorProto.INT4: 10,
+    TensorProto.FLOAT4E2M1: 11,
+    TensorProto.FLOAT8E8M0: 12,
+    TensorProto.UINT2: 13,
+    TensorProto.INT2: 13,
+}
+"""The IR version that brought an element type (onnx.proto, Version); functions are gone by now."""
+
+
+def raise_opset(model: onnx.ModelProto, *, min_opset: int, max_opset: int) -> onnx.ModelProto:
+    """The model with an opset of `min_opset` at least. Raises ModelError above `max_opset`.
+
+    An opset is never lowered: the converter knows few steps down, and newer operators have none.
+    """
+    opset = standard_opset(model)
+    if max(opset, min_opset) > max_opset:
+        raise ModelError(
+            f"the model needs opset {max(opset, min_opset)}; the profile's runtime reads {max_opset} at most",
+            hint=f"export the model with opset {max_opset} or lower",
+        )
+    if opset >= min_opset:
+        return model
+    try:
+        return version_converter.convert_version(model, min_opset)
+    except GRAPH_ERRORS as error:
+        raise ModelError(
+            f"the model cannot be raised from opset {opset} to {min_opset}: {short_reason(error)}",
+            hint=f"export the model with opset {min_opset} or higher",
+        ) from error
+
+
+def limit_ir_version(model: onnx.ModelProto, max_ir_version: int) -> onnx.ModelProto:
+    """Lower the IR version (in place) to what the runtime reads, where nothing in the model needs more."""
+    needed = max((_IR_VERSION_OF_TYPE.get(kind, 0) for kind in _element_types(model)), default=0)
+    if max(needed, _OLDEST_IR_VERSION) > max_ir_version:
+        raise ModelError(
+            f"the model needs IR version {max(needed, _OLDEST_IR_VERSION)}; "
+            f"the profile's runtime reads {max_ir_version} at most",
+            hint="export the model without 8-bit floats and 4-bit integers",
+        )
+    model.ir_version = min(max(model.ir_version, _OLDEST_IR_VERSION), max_ir_version)
+    return model
+
+
+def _element_types(model: onnx.ModelProto) -> Iterator[int]:
+    yield from (tensor.data_type for tensor in model.graph.initializer)
+    for values in (model.graph.input, model.graph.output, model.graph.value_info):
+        yield from (value.type.tensor_type.elem_type for value in values)

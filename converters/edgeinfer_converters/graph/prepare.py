@@ -1,0 +1,39 @@
+"""Making a graph ready: the form that calibration, quantization and the device's runtime can rely on."""
+
+from __future__ import annotations
+
+import onnx
+
+from edgeinfer_converters.graph.batch import fix_batch
+from edgeinfer_converters.graph.cleanup import clean_up
+from edgeinfer_converters.graph.functions import inline_functions
+from edgeinfer_converters.graph.initializers import unlist_initializers
+from edgeinfer_converters.graph.naming import name_nodes
+from edgeinfer_converters.graph.opset import limit_ir_version, raise_opset
+from edgeinfer_converters.graph.shapes import infer_shapes
+
+MIN_OPSET = 13
+"""The first opset whose QuantizeLinear and DequantizeLinear know channels."""
+
+
+def prepare(
+    model: onnx.ModelProto, *, max_opset: int, min_opset: int = MIN_OPSET, max_ir_version: int
+) -> onnx.ModelProto:
+    """A cleaned copy of `model` that computes the same, with the same inputs and outputs by name.
+
+    Batch 1, no functions, initializers that are no inputs, opset from `min_opset` to `max_opset`, an IR
+    version of `max_ir_version` at most, constants folded, batch normalization merged into convolutions,
+    shapes inferred, each node with a name of its own. The same model gives the same bytes.
+    Raises ModelError: open dimensions other than the batch, an opset that is too high, or a graph that
+    onnx or onnxslim cannot work on; the message names the step.
+    """
+    prepared = onnx.ModelProto()
+    prepared.CopyFrom(model)
+    prepared = inline_functions(prepared)
+    prepared = unlist_initializers(prepared)
+    prepared = fix_batch(prepared)
+    prepared = raise_opset(prepared, min_opset=min_opset, max_opset=max_opset)
+    prepared = clean_up(prepared)
+    prepared = infer_shapes(prepared)
+    prepared = name_nodes(prepared)
+    return limit_ir_version(prepared, max_ir_version)

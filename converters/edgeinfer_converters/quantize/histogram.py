@@ -1,0 +1,104 @@
+"""Histograms whose range grows: what is remembered of the values of a tensor, in constant memory.
+
+Bins have a power of two as their width and lie at multiples of it, so that growing merges neighbours
+exactly: no count is split or guessed. The width is the smallest with which all values seen, and zero,
+fit into MAX_BINS bins; hence the law: a histogram does not depend on the order in which values came,
+nor on how they were grouped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeinfer.frames import Array
+
+MAX_BINS = 4096
+"""16 bins for each of 256 levels when nothing is clipped; 32 kB a tensor."""
+
+_SMALLEST_EXPONENT = -100
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """`counts[i]` values lie in [(first + i) * width, (first + i + 1) * width); width = 2 ** exponent.
+
+    `minimum` and `maximum` are those of the values themselves.
+    """
+
+    exponent: int
+    first: int
+    counts: Counts
+    minimum: float
+    maximum: float
+
+    @property
+    def total(self) -> int:
+        """How many values were counted."""
+        return int(self.counts.sum())
+
+    def centres(self) -> npt.NDArray[np.float64]:
+        """The middle of each bin."""
+        indices = np.arange(self.first, self.first + len(self.counts), dtype=np.float64)
+        return (indices + 0.5) * math.ldexp(1.0, self.exponent)
+
+    def __add__(self, other: Histogram) -> Histogram:
+        """The histogram of both sets of values."""
+        low, high = min(self.minimum, other.minimum), max(self.maximum, other.maximum)
+        exponent = fitting_exponent(low, high, at_least=max(self.exponent, other.exponent))
+        first, size = _bins(low, high, exponent)
+        counts = np.zeros(size, np.int64)
+        for one in (self, other):
+            start, merged = _coarser(one, exponent)
+            counts[start - first : start - first + len(merged)] += merged
+        return Histogram(exponent, first, counts, low, high)
+
+
+def histogram_of(values: Array) -> Histogram:
+    """The histogram of finite float32 values of any shape, at least one."""
+    low, high = float(values.min()), float(values.max())
+    exponent = fitting_exponent(low, high)
+    first, size = _bins(low, high, exponent)
+    # A power of two scales floats exactly, so a value never moves to a neighbouring bin.
+    scaled = np.multiply(values.reshape(-1), np.float32(math.ldexp(1.0, -exponent)), dtype=np.float32)
+    np.floor(scaled, out=scaled)
+    scaled -= np.float32(first)
+    counts = np.bincount(scaled.astype(np.intp), minlength=size).astype(np.int64)
+    return Histogram(exponent, first, counts, low, high)
+
+
+def merge(histograms: list[Histogram]) -> Histogram:
+    """The histogram of all values together; at least one."""
+    return reduce(lambda one, other: one + other, histograms)
+
+
+def fitting_exponent(low: float, high: float, *, at_least: int = _SMALLEST_EXPONENT) -> int:
+    """The smallest exponent of a bin width with which `low`, `high` and zero fit into MAX_BINS bins."""
+    span = max(high, 0.0) - min(low, 0.0)
+    guess = math.frexp(span / MAX_BINS)[1] - 2 if span else at_least
+    exponent = max(guess, at_least)
+    while _bins(low, high, exponent)[1] > MAX_BINS:
+        exponent += 1
+    return exponent
+
+
+def _bins(low: float, high: float, exponent: int) -> tuple[int, int]:
+    """The index of the first bin and the number of bins from there to the last one."""
+    first = math.floor(math.ldexp(min(low, 0.0), -exponent))
+    last = math.floor(math.ldexp(max(high, 0.0), -exponent))
+    return first, last - first + 1
+
+
+def _coarser(histogram: Histogram, exponent: int) -> tuple[int, Counts]:
+    """The first bin and the counts of a histogram with wider bins: 2 ** shift neighbours become one."""
+    shift = exponent - histogram.exponent
+    first = histogram.first >> shift
+    before = histogram.first - (first << shift)
+    after = -(before + len(histogram.counts)) % (1 << shift)
+    padded = np.pad(histogram.counts, (before, after))
+    return first, padded.reshape(-1, 1 << shift).sum(axis=1)

@@ -1,0 +1,37 @@
+"""Observers: what is remembered of a tensor while calibration samples stream by, in constant memory."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from edgeinfer.frames import Array
+from edgeinfer_converters.quantize.histogram import Histogram, histogram_of
+
+
+class Observer(Protocol):
+    """Sees the values of one tensor, sample by sample."""
+
+    def update(self, values: Array) -> None:
+        """Take in finite float32 values of any shape."""
+
+    def result(self) -> Histogram:
+        """What was seen; at least one update must have come before."""
+
+
+class HistogramObserver:
+    """Minimum, maximum and a histogram whose range grows."""
+
+    def __init__(self) -> None:
+        self._seen: Histogram | None = None
+
+    def update(self, values: Array) -> None:
+        """Take in finite float32 values of any shape."""
+        if values.size:
+            new = histogram_of(values)
+            self._seen = new if self._seen is None else self._seen + new
+
+    def result(self) -> Histogram:
+        """What was seen. Raises LookupError before the first value."""
+        if self._seen is None:
+            raise LookupError("no values were observed")
+        return self._seen

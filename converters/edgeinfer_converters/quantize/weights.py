@@ -1,0 +1,75 @@
+"""Weights and biases as integers: symmetric int8 for each output channel, int32 at the scale of the sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeinfer.frames import Array
+from edgeinfer_converters.quantize.affine import SMALLEST_SCALE
+
+FULL_BOUND = 127
+REDUCED_BOUND = 64
+"""Two products of uint8 and a weight within ±64 fit into 16 bits: what x86 without VNNI adds up in."""
+
+_MAX_BIAS = 2**30
+"""Biases use half of int32: the other half is left to the sum of products."""
+
+
+@dataclass(frozen=True)
+class IntegerWeights:
+    """int8 weights; `scales` float32 has one scale for each index on `axis`, or one for all (None)."""
+
+    stored: npt.NDArray[np.int8]
+    scales: npt.NDArray[np.float32]
+    axis: int | None
+
+    def dequantize(self) -> npt.NDArray[np.float32]:
+        """DequantizeLinear."""
+        scales = self.scales if self.axis is None else _along(self.scales, self.stored.ndim, self.axis)
+        return self.stored.astype(np.float32) * scales
+
+
+def quantize_weights(
+    weights: Array,
+    axis: int | None,
+    *,
+    bound: int = FULL_BOUND,
+    smallest_scales: npt.NDArray[np.float64] | None = None,
+) -> IntegerWeights:
+    """Round float32 weights to integers from -bound to bound; |error| <= scale / 2.
+
+    A channel of zeros takes the largest scale of the others. `smallest_scales`, of the shape of the
+    scales, raises those for which a bias would not fit into int32.
+    """
+    axes = tuple(index for index in range(weights.ndim) if index != axis)
+    largest = np.abs(weights).max(axis=axes, initial=0.0).astype(np.float64)
+    scales = np.where(largest > 0, largest, largest.max(initial=0.0) or float(bound)) / bound
+    scales = np.maximum(scales, SMALLEST_SCALE if smallest_scales is None else smallest_scales)
+    scales32 = np.maximum(scales, SMALLEST_SCALE).astype(np.float32)
+    divisor = scales32 if axis is None else _along(scales32, weights.ndim, axis)
+    stored = np.clip(np.rint(weights.astype(np.float64) / divisor), -bound, bound).astype(np.int8)
+    return IntegerWeights(stored, scales32, axis)
+
+
+def quantize_bias(
+    bias: Array, input_scale: float, weight_scales: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """int32 biases and their scales, input scale times weight scale."""
+    scales = (np.float32(input_scale) * weight_scales).astype(np.float32)
+    stored = np.rint(bias.astype(np.float64) / scales)
+    info = np.iinfo(np.int32)
+    return np.clip(stored, info.min, info.max).astype(np.int32), scales
+
+
+def smallest_weight_scales(bias: Array, input_scale: float, axis: int | None) -> npt.NDArray[np.float64]:
+    """The weight scales below which the biases would not fit, one a channel or one for all."""
+    needed = np.abs(bias).astype(np.float64) / (input_scale * _MAX_BIAS)
+    floor: npt.NDArray[np.float64] = np.maximum(needed, SMALLEST_SCALE)
+    return floor if axis is not None else floor.max(initial=SMALLEST_SCALE)
+
+
+def _along(scales: Array, ndim: int, axis: int) -> Array:
+    return scales.reshape([-1 if index == axis else 1 for index in range(ndim)])
