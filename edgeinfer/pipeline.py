@@ -51,6 +51,11 @@ class Pipeline:
         return self._spec.input[0]
 
     @property
+    def name(self) -> str:
+        """The model's name and version, such as person@1.0.0."""
+        return self._model
+
+    @property
     def backend(self) -> Backend:
         """The loaded model."""
         return self._backend
@@ -85,6 +90,7 @@ class Pipeline:
                 postprocess=(decoded_s - inferred_s) * 1e3,
             ),
             outcome=outcome,
+            name=frame.name,
         )
 
     def __enter__(self) -> Pipeline:

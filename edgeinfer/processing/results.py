@@ -76,7 +76,10 @@ class Latency(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """One frame's result. `age_ms`: from capture until the result was ready."""
+    """One frame's result.
+
+    `age_ms`: from capture until the result was ready. `name` is the file's where a frame has one.
+    """
 
     device: str
     stream: str
@@ -88,6 +91,7 @@ class Result(Struct, frozen=True):
     frame: tuple[int, int]
     latency_ms: Latency
     outcome: Outcome
+    name: str = ""
 
 
 def timestamp(moment: datetime) -> str:
@@ -108,6 +112,7 @@ def encode_result(result: Result) -> bytes:
         "model": result.model,
         "task": result.task,
         "frame": result.frame,
+        **({"name": result.name} if result.name else {}),
         "latency_ms": {
             "preprocess": _rounded(latency.preprocess, 2),
             "infer": _rounded(latency.infer, 2),

@@ -1,0 +1,151 @@
+"""`edgeinfer bench`: the whole pipeline against the bare runtime, on the same frames and threads."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from edgeinfer.cli.opening import add_bundle_arguments, open_argument, positive
+from edgeinfer.errors import SourceError
+from edgeinfer.exits import Exit
+from edgeinfer.strict import Struct
+
+if TYPE_CHECKING:
+    from edgeinfer.frames import Array, Frame
+    from edgeinfer.pipeline import Pipeline
+    from edgeinfer.processing.results import Latency
+    from edgeinfer.sources import Source
+
+REPETITIONS = 5
+_DISTINCT_FRAMES = 32  # enough to defeat caching of one picture; 32 of full HD are 200 MB
+
+
+class Bare(Protocol):
+    """What a backend has besides its seam: the runtime's own call."""
+
+    def bare(self) -> Callable[[Mapping[str, Array]], object]: ...
+
+
+class Report(Struct, frozen=True):
+    """Medians over the repetitions. `latency_ms` are medians over all frames, `other` what is left."""
+
+    schema: int
+    model: str
+    source: str
+    frames: int
+    repetitions: int
+    pipeline_fps: float
+    bare_fps: float
+    ratio: float
+    latency_ms: dict[str, float]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `edgeinfer bench`."""
+    add_bundle_arguments(parser)
+    parser.add_argument("--source", default="synthetic:", metavar="URI", help="frames to use [synthetic:]")
+    parser.add_argument("--frames", type=positive, default=50, metavar="N", help="frames a repetition [50]")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Measure and print."""
+    from edgeinfer.pipeline import open_pipeline
+    from edgeinfer.sources import open_source
+    from edgeinfer.strict import encode_json
+
+    bundle = open_argument(arguments)
+    with open_pipeline(
+        bundle,
+        threads=arguments.threads,
+        device="bench",
+        stream="bench",
+        processor_only=arguments.allow_foreign,
+    ) as pipeline:
+        with open_source(arguments.source, pipeline.source_spec) as source:
+            frames = collect(source, min(arguments.frames, _DISTINCT_FRAMES), arguments.source)
+        report = measure(pipeline, frames, arguments.frames, arguments.source)
+    sys.stdout.write(f"{encode_json(report).decode()}\n" if arguments.json else table(report))
+    return Exit.DONE
+
+
+def collect(source: Source, count: int, where: str) -> list[Frame]:
+    """Up to `count` frames. Raises SourceError if there is none."""
+    frames: list[Frame] = []
+    while len(frames) < count and (frame := source.read()) is not None:
+        frames.append(frame)
+    if not frames:
+        raise SourceError(f"{where}: gave no frames to measure with")
+    return frames
+
+
+def measure(
+    pipeline: Pipeline,
+    frames: Sequence[Frame],
+    count: int,
+    source: str,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Report:
+    """Time both ways in turns, so that what else the machine does falls on both alike."""
+    call = cast(Bare, pipeline.backend).bare()
+    name = pipeline.backend.inputs[0].name
+    tensors = [{name: pipeline.preprocess(frame.data).tensor} for frame in frames]
+    latencies: list[Latency] = []
+
+    def whole(index: int) -> None:
+        latencies.append(pipeline.process(frames[index]).latency_ms)
+
+    def bare(index: int) -> None:
+        call(tensors[index])
+
+    order = [index % len(frames) for index in range(count)]
+    for index in order[:3]:  # first calls allocate and warm caches
+        whole(index)
+        bare(index)
+    latencies.clear()
+    times = [(_time(whole, order, clock), _time(bare, order, clock)) for _ in range(REPETITIONS)]
+    whole_s, bare_s = (statistics.median(column) / count for column in zip(*times, strict=True))
+    return Report(
+        schema=1,
+        model=pipeline.name,
+        source=source,
+        frames=count,
+        repetitions=REPETITIONS,
+        pipeline_fps=round(1 / whole_s, 2),
+        bare_fps=round(1 / bare_s, 2),
+        ratio=round(bare_s / whole_s, 4),
+        latency_ms=_stages(latencies, whole_s * 1e3),
+    )
+
+
+def table(report: Report) -> str:
+    """The report for people."""
+    stages = ", ".join(f"{name} {value:.3f}" for name, value in report.latency_ms.items())
+    return (
+        f"{report.model} on {report.source}, {report.repetitions} x {report.frames} frames\n"
+        f"pipeline      {report.pipeline_fps:9.1f} frames/s\n"
+        f"bare runtime  {report.bare_fps:9.1f} frames/s\n"
+        f"ratio         {report.ratio:9.3f}\n"
+        f"ms a frame    {stages}\n"
+    )
+
+
+def _time(work: Callable[[int], None], order: Sequence[int], clock: Callable[[], float]) -> float:
+    started = clock()
+    for index in order:
+        work(index)
+    return clock() - started
+
+
+def _stages(latencies: Sequence[Latency], whole_ms: float) -> dict[str, float]:
+    stages = {
+        "preprocess": statistics.median(one.preprocess for one in latencies),
+        "infer": statistics.median(one.infer for one in latencies),
+        "postprocess": statistics.median(one.postprocess for one in latencies),
+    }
+    stages["other"] = max(0.0, whole_ms - sum(stages.values()))
+    return {name: round(value, 3) for name, value in stages.items()}

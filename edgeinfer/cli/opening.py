@@ -1,0 +1,71 @@
+"""What the commands that run a bundle have in common: naming, trusting and opening it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgeinfer.errors import StoreError
+
+if TYPE_CHECKING:
+    from edgeinfer.bundle.keys import TrustStore
+    from edgeinfer.bundle.reader import Bundle
+
+
+def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
+    """BUNDLE, whom to trust, threads, and whether it has to be for this device."""
+    parser.add_argument("bundle", metavar="BUNDLE", help="an .eib file, its folder, or an installed name")
+    trust = parser.add_mutually_exclusive_group()
+    trust.add_argument("--trust", type=Path, metavar="DIR", help="folder of public keys to trust")
+    trust.add_argument("--public-key", type=Path, metavar="PEM", help="the one public key to trust")
+    parser.add_argument("--threads", type=positive, metavar="N", help="threads of the runtime [profile's]")
+    parser.add_argument(
+        "--allow-foreign",
+        action="store_true",
+        help="run a bundle for another device, on this machine's processor",
+    )
+
+
+def positive(text: str) -> int:
+    """An integer above zero, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def open_argument(arguments: argparse.Namespace) -> Bundle:
+    """The bundle that the arguments name, verified and, unless told otherwise, fit for this device.
+
+    Raises BundleError, StoreError, SettingsError.
+    """
+    from edgeinfer.bundle.reader import open_bundle
+
+    bundle = open_bundle(_find(arguments.bundle), _trust(arguments))
+    if not arguments.allow_foreign:
+        from edgeinfer.bundle.fit import check_fit
+        from edgeinfer.host import detect_host
+
+        check_fit(bundle.manifest, bundle.profile, detect_host())
+    return bundle
+
+
+def _find(name: str) -> Path:
+    path = Path(name)
+    if path.exists():
+        return path
+    if len(path.parts) > 1 or path.suffix == ".eib":
+        raise StoreError(f"{name}: no such bundle")
+    from edgeinfer.places import state_folder
+    from edgeinfer.store.slots import Store
+
+    folder: Path = Store(state_folder()).active(name)
+    return folder
+
+
+def _trust(arguments: argparse.Namespace) -> TrustStore:
+    from edgeinfer.bundle.keys import TrustStore, default_trust
+
+    chosen = arguments.trust or arguments.public_key
+    return TrustStore.load([chosen]) if chosen else default_trust()
