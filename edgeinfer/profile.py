@@ -2,29 +2,45 @@
 
 A profile is a TOML file of `edgeinfer_device_profiles`; docs/profiles.md and device_profiles/README.md
 describe the fields. The resolved profile travels inside each bundle as `profile.json`.
+Law: `decode_json(encode_json(profile), Profile, where) == profile`.
 """
 
 from __future__ import annotations
 
 from importlib import resources
-from typing import Literal
+from typing import Annotated, Literal
 
 from edgeinfer.errors import SettingsError
-from edgeinfer.strict import Struct, decode_toml
+from edgeinfer.strict import Meta, Struct, decode_toml
 
 Architecture = Literal["aarch64", "x86_64", "armv7l"]
 RuntimeName = Literal["onnxruntime", "tflite"]
+Precision = Literal["float32", "float16", "int8"]
 Speed = Literal["fast", "slow", "unsupported"]
+"""Compared with float32 on the same runtime: faster, no faster, or not to be had."""
+
+Text = Annotated[str, Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=1)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+Version = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 
 
 class Cpu(Struct, frozen=True):
-    """The processor. `features` are names as Linux prints them in /proc/cpuinfo."""
+    """The processor. `features` are names as Linux prints them in /proc/cpuinfo.
+
+    `lacks` are features that kernels ask for and that are not there: a reason, not an omission.
+    """
 
     architecture: Architecture
-    core: str
-    cores: int
-    features: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
+    core: Text
+    cores: Count
+    features: tuple[Text, ...] = ()
+    lacks: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        both = sorted(set(self.features) & set(self.lacks))
+        if both:
+            raise ValueError(f"cpu: listed under both `features` and `lacks`: {', '.join(both)}")
 
 
 class Runtime(Struct, frozen=True):
@@ -36,19 +52,32 @@ class Runtime(Struct, frozen=True):
     """
 
     name: RuntimeName
-    package: str
-    minimum_version: str
+    package: Text
+    minimum_version: Version
     int8: Speed
     float16: Speed
-    max_opset: int = 0
-    max_ir_version: int = 0
-    providers: tuple[str, ...] = ()
-    required_providers: tuple[str, ...] = ()
+    max_opset: Annotated[int, Meta(ge=0)] = 0
+    max_ir_version: Annotated[int, Meta(ge=0)] = 0
+    providers: tuple[Text, ...] = ()
+    required_providers: tuple[Text, ...] = ()
     engine_cache: bool = False
+
+    def __post_init__(self) -> None:
+        strangers = sorted(set(self.required_providers) - set(self.providers))
+        if strangers:
+            raise ValueError(
+                f"{self.name}: required but not listed under `providers`: {', '.join(strangers)}"
+            )
+        if (self.name == "onnxruntime") != (self.max_opset > 0 and self.max_ir_version > 0):
+            raise ValueError("`max_opset` and `max_ir_version` belong to onnxruntime, and to it alone")
 
 
 class Integer(Struct, frozen=True):
-    """The integer form that the runtimes have fast kernels for."""
+    """The integer form that the runtimes have fast kernels for.
+
+    `symmetric_activation`: zero points are 0. `reduce_range`: weights keep to 7 bits, because 8 would
+    overflow 16-bit sums.
+    """
 
     activation: Literal["int8", "uint8"]
     weight: Literal["int8"] = "int8"
@@ -58,41 +87,67 @@ class Integer(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True):
-    """What the device can bear. `channel_multiple`: channel counts that its kernels like."""
+    """What the device can bear. `channel_multiple`: channel counts that its kernels like.
 
-    memory_mib: int
-    model_memory_mib: int
-    threads: int
-    channel_multiple: int = 8
+    `memory_mib` is that of the smallest board sold under the name; `model_memory_mib` is our bound for
+    weights and activations together.
+    """
+
+    memory_mib: Count
+    model_memory_mib: Count
+    threads: Count
+    channel_multiple: Count = 8
+
+    def __post_init__(self) -> None:
+        if self.model_memory_mib >= self.memory_mib:
+            raise ValueError("limits: `model_memory_mib` must leave memory for the rest of the system")
 
 
 class Match(Struct, frozen=True):
-    """How a device is recognised: a part of /proc/device-tree/model, and needed CPU features."""
+    """How a device is recognised, beside its architecture.
 
-    board: tuple[str, ...] = ()
-    features: tuple[str, ...] = ()
+    By its board, if any is named: a part of /proc/device-tree/model, or an entry of
+    /proc/device-tree/compatible. By its CPU features: all of `features`, one of `any_feature`.
+    """
+
+    board: tuple[Text, ...] = ()
+    compatible: tuple[Text, ...] = ()
+    features: tuple[Text, ...] = ()
+    any_feature: tuple[Text, ...] = ()
+
+
+class Latency(Struct, frozen=True):
+    """A published or measured time of one inference, batch 1: an anchor for estimates."""
+
+    model: Text
+    runtime: Text
+    precision: Precision
+    threads: Count
+    latency_ms: Annotated[float, Meta(gt=0)]
+    source: Text
 
 
 class Fact(Struct, frozen=True):
     """A claim of this profile and where it comes from."""
 
-    claim: str
-    source: str
+    claim: Text
+    source: Text
 
 
 class Profile(Struct, frozen=True):
     """Everything that the converter and the device need to know of one kind of device."""
 
     schema: Literal[1]
-    name: str
-    title: str
+    name: Name
+    title: Text
     cpu: Cpu
     limits: Limits
     integer: Integer
-    runtime: tuple[Runtime, ...]
-    default_precision: Literal["float32", "float16", "int8"]
+    runtime: Annotated[tuple[Runtime, ...], Meta(min_length=1)]
+    default_precision: Precision
     match: Match
-    facts: tuple[Fact, ...]
+    facts: Annotated[tuple[Fact, ...], Meta(min_length=1)]
+    latency: tuple[Latency, ...] = ()
 
     def runtime_for(self, name: RuntimeName) -> Runtime | None:
         """The runtime of that name, or None where the device has no use for it."""
@@ -100,7 +155,7 @@ class Profile(Struct, frozen=True):
 
 
 def parse_profile(data: bytes, where: str) -> Profile:
-    """Parse the TOML of one profile."""
+    """Parse the TOML of one profile. Raises SettingsError that names the place."""
     return decode_toml(data, Profile, where)
 
 
