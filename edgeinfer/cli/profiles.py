@@ -1,0 +1,136 @@
+"""`edgeinfer profiles`: the device profiles, and what each claims."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from edgeinfer.exits import Exit
+
+if TYPE_CHECKING:
+    from edgeinfer.profile import Profile, Runtime
+
+WIDTH = 80
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show all of one profile, with its sources")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print all profiles as a table, or one with all its facts. Raises SettingsError."""
+    from edgeinfer.host import detect_host, host_profile
+    from edgeinfer.profile import load_profile, profile_names
+    from edgeinfer.strict import encode_json
+
+    if arguments.name == "host":
+        chosen = [host_profile(detect_host())]
+    else:
+        chosen = [load_profile(name) for name in ([arguments.name] if arguments.name else profile_names())]
+    if arguments.json:
+        text = encode_json(chosen[0] if arguments.name else chosen, indent=2).decode()
+    else:
+        text = "\n".join(describe_profile(chosen[0]) if arguments.name else overview(chosen))
+    sys.stdout.write(f"{text}\n")
+    return Exit.DONE
+
+
+def overview(profiles: Sequence[Profile]) -> Iterator[str]:
+    """One line a profile: what it is, what it runs with, how precise by default."""
+    rows = [("NAME", "CPU", "MEMORY", "RUNTIMES", "DEFAULT")]
+    for profile in profiles:
+        runtimes = ", ".join(runtime.name for runtime in profile.runtime)
+        core = f"{profile.cpu.cores} x {_short(profile.cpu.core)}"
+        rows.append(
+            (profile.name, core, f"{profile.limits.memory_mib} MiB", runtimes, profile.default_precision)
+        )
+    yield from _columns(rows)
+    yield ""
+    yield "`edgeinfer profiles NAME` tells all of one; `host` stands for this machine."
+
+
+def describe_profile(profile: Profile) -> Iterator[str]:
+    """All of one profile, at most 80 columns wide where its words allow."""
+    cpu, limits = profile.cpu, profile.limits
+    yield f"{profile.name}: {profile.title}"
+    yield ""
+    yield from _field("cpu", f"{cpu.cores} x {cpu.core}, {cpu.architecture}")
+    yield from _field("has", ", ".join(cpu.features) or "nothing beyond the architecture")
+    yield from _field("lacks", ", ".join(cpu.lacks) or "-")
+    yield from _field("memory", f"{limits.memory_mib} MiB, for a model at most {limits.model_memory_mib} MiB")
+    yield from _field("threads", str(limits.threads))
+    yield from _field("int8", _integer(profile))
+    yield from _field("default", profile.default_precision)
+    yield ""
+    yield "Runtimes, in the order of preference"
+    for runtime in profile.runtime:
+        yield from _paragraph(_runtime(runtime), "  ")
+    yield ""
+    yield "Facts"
+    for fact in profile.facts:
+        yield from _paragraph(fact.claim, "- ")
+        yield from _paragraph(fact.source, "    ")
+    if profile.latency:
+        yield ""
+        yield "Published times of one inference"
+        yield from _columns(_latencies(profile), indent="  ")
+
+
+def _integer(profile: Profile) -> str:
+    integer = profile.integer
+    parts = [f"{integer.activation} activations", f"{integer.weight} weights"]
+    parts += ["per channel"] if integer.per_channel else []
+    parts += ["zero points 0"] if integer.symmetric_activation else []
+    parts += ["weights in 7 bits"] if integer.reduce_range else []
+    return ", ".join(parts)
+
+
+def _runtime(runtime: Runtime) -> str:
+    text = f"{runtime.name} ({runtime.package} {runtime.minimum_version} or newer)"
+    text += f": int8 {runtime.int8}, float16 {runtime.float16}"
+    if runtime.max_opset:
+        text += f", opset up to {runtime.max_opset}, IR version up to {runtime.max_ir_version}"
+    for provider in runtime.providers:
+        needed = " (required)" if provider in runtime.required_providers else ""
+        text += f", {provider.removesuffix('ExecutionProvider')}{needed}"
+    return text
+
+
+def _latencies(profile: Profile) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("MODEL", "RUNTIME", "PRECISION", "THREADS", "MS")]
+    rows += [
+        (one.model, one.runtime, one.precision, str(one.threads), f"{one.latency_ms:g}")
+        for one in profile.latency
+    ]
+    return rows
+
+
+def _short(core: str) -> str:
+    return core.replace("Cortex-", "").replace(" core", "")
+
+
+def _field(label: str, text: str) -> Iterator[str]:
+    yield from _paragraph(text, f"{label:<9}")
+
+
+def _paragraph(text: str, lead: str) -> Iterable[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _columns(rows: Sequence[tuple[str, ...]], indent: str = "") -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield (indent + "  ".join(cells)).rstrip()
