@@ -1,0 +1,166 @@
+"""Which format and which precisions are tried, in which order, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgeinfer.backends import RUNTIMES, ModelFormat
+from edgeinfer.errors import CompatibilityError, UsageError
+from edgeinfer.host import Host
+from edgeinfer.profile import Profile, Runtime, Speed
+from edgeinfer.strict import Struct
+
+Format = Literal["auto", "onnx", "tflite"]
+Precision = Literal["auto", "float32", "float16", "int8", "mixed"]
+Emitted = Literal["float32", "float16", "int8", "as-is"]
+
+
+class Decision(Struct, frozen=True):
+    """A choice that was made, and why. It travels in the bundle: no timings in it."""
+
+    what: str
+    choice: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for."""
+
+    model_format: Format = "auto"
+    precision: Precision = "auto"
+    prune: str = "none"
+    calibrated: bool = False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A precision to try. Under `auto` it may be rejected, and the next one is tried."""
+
+    precision: Emitted
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be built: candidates in order of preference, the last of them taken if all else fails."""
+
+    model_format: ModelFormat
+    runtime: Runtime
+    candidates: tuple[Candidate, ...]
+    decisions: tuple[Decision, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def make_plan(source: ModelFormat, profile: Profile, wishes: Wishes, *, quantized: bool) -> Plan:
+    """The plan for a model. `quantized`: it holds integer operators already.
+
+    Raises UsageError for what cannot be built, CompatibilityError where the device has no such runtime.
+    """
+    _refuse_unbuilt(wishes)
+    decision = _choose_format(source, profile, wishes)
+    runtime = profile.runtime_for(RUNTIMES[source])
+    if runtime is None:
+        others = ", ".join(one.name for one in profile.runtime)
+        raise CompatibilityError(
+            f"{profile.name} has no runtime for {source} models",
+            hint=f"its runtimes: {others}; give a model in that format, or choose another profile",
+        )
+    if source == "tflite" or quantized:
+        return Plan(source, runtime, (_as_is(source, wishes),), (decision,))
+    if wishes.precision == "auto":
+        candidates, passed_over = _auto(profile, runtime, wishes)
+        return Plan(source, runtime, candidates, (decision, *passed_over))
+    return _explicit(source, runtime, wishes, decision)
+
+
+def same_instruction_set(host: Host, profile: Profile) -> bool:
+    """Whether timings of this machine mean anything for the profile's devices."""
+    features = set(host.features)
+    return (
+        host.architecture == profile.cpu.architecture
+        and set(profile.cpu.features) <= features
+        and not set(profile.cpu.lacks) & features
+    )
+
+
+def _refuse_unbuilt(wishes: Wishes) -> None:
+    if wishes.precision == "mixed":
+        raise UsageError(
+            "--precision mixed: float islands in an int8 model are not searched for by this version",
+            hint="what works: auto, float32, float16, int8",
+        )
+    if wishes.prune != "none":
+        raise UsageError(
+            f"--prune {wishes.prune}: this version does not prune",
+            hint="what works: --prune none, which is the default",
+        )
+
+
+def _choose_format(source: ModelFormat, profile: Profile, wishes: Wishes) -> Decision:
+    if wishes.model_format not in ("auto", source):
+        raise UsageError(
+            f"--format {wishes.model_format}: this version emits {source} from {source} models only",
+            hint=f"what works: --format auto, --format {source}",
+        )
+    if wishes.model_format == source:
+        return Decision(what="format", choice=source, reason="asked for")
+    if profile.runtime and profile.runtime[0].name != RUNTIMES[source]:
+        reason = f"the model's own; {profile.runtime[0].name}, which the profile prefers, needs another"
+        return Decision(what="format", choice=source, reason=reason)
+    return Decision(what="format", choice=source, reason="the model's own, and the profile's first runtime")
+
+
+def _as_is(source: ModelFormat, wishes: Wishes) -> Candidate:
+    if wishes.precision != "auto":
+        what = "a .tflite model is" if source == "tflite" else "a model that is quantized already is"
+        raise UsageError(
+            f"--precision {wishes.precision}: {what} packed as it is",
+            hint="leave --precision out, or convert the float ONNX model it was made from",
+        )
+    return Candidate("as-is", "packed as it is" if source == "tflite" else "quantized already")
+
+
+def _auto(
+    profile: Profile, runtime: Runtime, wishes: Wishes
+) -> tuple[tuple[Candidate, ...], tuple[Decision, ...]]:
+    candidates: list[Candidate] = []
+    passed_over: list[Decision] = []
+    if runtime.int8 != "fast":
+        passed_over.append(_passed_over("int8", f"{_speed(runtime.int8)} with {runtime.name} there"))
+    elif not wishes.calibrated:
+        passed_over.append(_passed_over("int8", "it needs --calibration"))
+    else:
+        candidates.append(Candidate("int8", f"{runtime.name} has fast integer kernels on {profile.name}"))
+    if profile.default_precision == "float16":
+        candidates.append(Candidate("float16", f"the default of {profile.name}"))
+    candidates.append(Candidate("float32", "runs everywhere, with the accuracy of the source model"))
+    return tuple(candidates), tuple(passed_over)
+
+
+def _explicit(source: ModelFormat, runtime: Runtime, wishes: Wishes, decision: Decision) -> Plan:
+    precision = wishes.precision
+    if precision == "auto" or precision == "mixed":  # mypy narrows only by comparison
+        raise AssertionError("dealt with by the caller")
+    if precision == "int8" and not wishes.calibrated:
+        raise UsageError(
+            "--precision int8 needs --calibration: the ranges of activations are learnt from data",
+            hint="give some hundred typical inputs: a folder of images, a .npz, a .csv or a video",
+        )
+    speed: Speed = {"int8": runtime.int8, "float16": runtime.float16}.get(precision, "fast")
+    if speed == "unsupported":
+        raise UsageError(
+            f"--precision {precision}: {runtime.name} cannot run it on this profile",
+            hint="--precision auto chooses one that it can run",
+        )
+    warnings = (f"{precision} is slow with {runtime.name} on this profile",) if speed == "slow" else ()
+    return Plan(source, runtime, (Candidate(precision, "asked for"),), (decision,), warnings)
+
+
+def _passed_over(precision: str, reason: str) -> Decision:
+    return Decision(what="passed over", choice=precision, reason=reason)
+
+
+def _speed(speed: Speed) -> str:
+    return "unsupported" if speed == "unsupported" else "slow"

@@ -1,0 +1,1 @@
+"""The commands of `edgeinfer-convert`, a module each: `configure(parser)` and `execute(arguments) -> int`."""

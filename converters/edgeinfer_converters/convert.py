@@ -1,0 +1,269 @@
+"""The chain: import, prepare, calibrate, quantize, emit, verify, pack, sign. A call a step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeinfer.backends import open_backend
+from edgeinfer.bundle.keys import PrivateKey, development_key, load_private_key
+from edgeinfer.bundle.model_file import describe_model
+from edgeinfer.errors import SettingsError, UsageError
+from edgeinfer.host import Host, detect_host, host_profile
+from edgeinfer.processing.spec import PipelineSpec
+from edgeinfer.profile import Profile, load_profile
+from edgeinfer_converters.choose import (
+    Decision,
+    Format,
+    Plan,
+    Precision,
+    Wishes,
+    make_plan,
+    same_instruction_set,
+)
+from edgeinfer_converters.data import Data, data_warnings, open_data
+from edgeinfer_converters.emit import EmittedModel, Workshop, emit_best, local_options
+from edgeinfer_converters.golden import golden_members, tolerance_db
+from edgeinfer_converters.pack import Parcel, pack
+from edgeinfer_converters.progress import announce, track
+from edgeinfer_converters.provenance import (
+    Options,
+    Provenance,
+    data_fact,
+    file_fact,
+    source_facts,
+    tool_versions,
+)
+from edgeinfer_converters.report import (
+    BundleFacts,
+    ModelFacts,
+    Report,
+    check_report_folder,
+    write_report,
+)
+from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
+from edgeinfer_converters.source import Source, check_readable, prepared_graph, read_source, serialized
+from edgeinfer_converters.threshold import learn_threshold, needs_threshold
+from edgeinfer_converters.verify import Comparison
+
+HOST = "host"
+GOOD_SQNR_DB = 10.0
+"""Below this the noise of an output has more than a tenth of its power: a warning, without labelled data."""
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """The command line of `build`."""
+
+    model: Path
+    profile: str
+    pipeline: Path
+    output: Path
+    calibration: Path | None = None
+    evaluation: Path | None = None
+    model_format: Format = "auto"
+    precision: Precision = "auto"
+    prune: str = "none"
+    max_drop: float = 0.01
+    effort: str = "default"
+    key: Path | None = None
+    report: Path | None = None
+    seed: int = 0
+
+
+def build(options: BuildOptions) -> Report:
+    """Make a bundle. Raises EdgeInferError, and then nothing was written."""
+    check_destinations(options)
+    key = _key(options)
+    host = detect_host()
+    profile = host_profile(host) if options.profile == HOST else load_profile(options.profile)
+    file = read_pipeline(options.pipeline)
+    announce(f"reading {options.model.name}")
+    source = read_source(options.model)
+    plan = make_plan(source.model_format, profile, _wishes(options), quantized=source.quantized)
+    workshop = _furnish(options, source, plan, profile, file, host)
+    emitted, decisions = emit_best(workshop, plan)
+    spec = _with_threshold(workshop, emitted)
+    golden, golden_count = _golden(workshop, emitted, spec)
+    decisions = (*plan.decisions, *decisions)
+    parcel = Parcel(
+        model=emitted.data,
+        model_format=plan.model_format,
+        precision=emitted.precision,
+        pipeline=spec,
+        labels=file.labels,
+        profile=profile,
+        runtime=plan.runtime,
+        golden=golden,
+        provenance=_provenance(options, workshop.data, emitted, decisions),
+    )
+    announce(f"writing {options.output.name}")
+    pack(parcel, options.output, key)
+    report = _report(options, workshop, parcel, emitted, golden_count)
+    if options.report is not None:
+        write_report(options.report, report)
+    return report
+
+
+def check_destinations(options: BuildOptions) -> None:
+    """Find out before the long steps whether the results can be written. Raises UsageError."""
+    folder = options.output.parent
+    if options.output.is_dir():
+        raise SettingsError(f"{options.output}: is a folder", hint="-o takes the name of a file, OUT.eib")
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: no such folder", hint=f"make it first: mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SettingsError(f"{folder}: cannot be written", hint="choose another place for -o")
+    if options.report is not None:
+        check_report_folder(options.report)
+
+
+def _key(options: BuildOptions) -> PrivateKey:
+    return development_key() if options.key is None else load_private_key(options.key)
+
+
+def _wishes(options: BuildOptions) -> Wishes:
+    return Wishes(
+        model_format=options.model_format,
+        precision=options.precision,
+        prune=options.prune,
+        calibrated=options.calibration is not None,
+    )
+
+
+def _furnish(
+    options: BuildOptions, source: Source, plan: Plan, profile: Profile, file: PipelineFile, host: Host
+) -> Workshop:
+    as_is = plan.candidates[0].precision == "as-is"
+    if as_is:
+        check_readable(source, profile, plan.runtime)
+        graph, data = None, source.data
+    else:
+        announce("preparing the graph")
+        graph = prepared_graph(source, plan.runtime)
+        data = serialized(graph)
+    described = describe_model(data, plan.model_format)
+    spec = resolve_pipeline(file, described.inputs, described.outputs)
+    if needs_threshold(spec) and options.calibration is None:
+        raise UsageError(
+            f'{file.path}: threshold = "auto" is learnt from --calibration data, and there are none',
+            hint="give --calibration with normal data, or a number as the threshold",
+        )
+    samples = open_data(
+        options.calibration,
+        options.evaluation,
+        spec,
+        file.labels,
+        described.inputs,
+        effort=options.effort,
+        seed=options.seed,
+    )
+    timed = same_instruction_set(host, profile) and _runs_on_cpu(plan)
+    return Workshop(source, graph, spec, file.labels, profile, samples, options.max_drop, timed)
+
+
+def _runs_on_cpu(plan: Plan) -> bool:
+    return set(plan.runtime.providers) <= {"CPUExecutionProvider"}
+
+
+def _with_threshold(workshop: Workshop, emitted: EmittedModel) -> PipelineSpec:
+    samples = workshop.data.all_calibration
+    if not needs_threshold(workshop.spec) or samples is None:
+        return workshop.spec
+    options = local_options(workshop.profile)
+    with open_backend(emitted.data, workshop.source.model_format, options) as backend:
+        return learn_threshold(backend, track(samples, len(samples), "learning the threshold"), workshop.spec)
+
+
+def _golden(workshop: Workshop, emitted: EmittedModel, spec: PipelineSpec) -> tuple[dict[str, bytes], int]:
+    options = local_options(workshop.profile)
+    with open_backend(emitted.data, workshop.source.model_format, options) as backend:
+        tolerance = tolerance_db(emitted.precision, spec, emitted.comparison.worst_sqnr_db)
+        return golden_members(backend, workshop.data.verification, spec, min_sqnr_db=tolerance)
+
+
+def _provenance(
+    options: BuildOptions, data: Data, emitted: EmittedModel, decisions: tuple[Decision, ...]
+) -> Provenance:
+    calibration, evaluation = data.all_calibration, data.evaluation
+    return Provenance(
+        schema=1,
+        source=source_facts(options.model),
+        pipeline=file_fact(options.pipeline),
+        calibration=data_fact(options.calibration, calibration)
+        if options.calibration and calibration
+        else None,
+        evaluation=data_fact(options.evaluation, evaluation) if options.evaluation and evaluation else None,
+        options=Options(
+            format=options.model_format,
+            precision=options.precision,
+            prune=options.prune,
+            max_drop=options.max_drop,
+            effort=options.effort,
+            seed=options.seed,
+        ),
+        decisions=decisions,
+        comparison=emitted.comparison,
+        tools=tool_versions(),
+    )
+
+
+def _report(
+    options: BuildOptions,
+    workshop: Workshop,
+    parcel: Parcel,
+    emitted: EmittedModel,
+    golden_samples: int,
+) -> Report:
+    with options.output.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    model = parcel.pipeline.model
+    return Report(
+        schema=1,
+        bundle=BundleFacts(path=str(options.output), size_bytes=options.output.stat().st_size, sha256=digest),
+        model=ModelFacts(
+            name=model.name,
+            version=model.version,
+            task=model.task,
+            format=parcel.model_format,
+            precision=parcel.precision,
+            size_bytes=len(parcel.model),
+            source_size_bytes=sum(fact.size_bytes for fact in parcel.provenance.source),
+        ),
+        profile=parcel.profile.name,
+        decisions=parcel.provenance.decisions,
+        data=workshop.data.described,
+        comparison=emitted.comparison,
+        max_drop=options.max_drop,
+        warnings=(*data_warnings(workshop.data), *advice(emitted.comparison, options.max_drop)),
+        golden_samples=golden_samples,
+        timing=emitted.timing,
+        timing_note=_timing_note(workshop, emitted),
+    )
+
+
+def advice(comparison: Comparison, max_drop: float) -> tuple[str, ...]:
+    """Warnings where there are no labelled data that the budget could be held against."""
+    if comparison.accuracy is not None:
+        return ()
+    found = []
+    if comparison.agreement is not None and comparison.agreement < 1 - max_drop:
+        found.append(
+            f"the top class differs from the float model's in {1 - comparison.agreement:.1%} of "
+            f"{comparison.samples} samples; only --evaluate with labels tells what that costs"
+        )
+    if comparison.worst_sqnr_db is not None and comparison.worst_sqnr_db < GOOD_SQNR_DB:
+        name = min(comparison.sqnr_db, key=lambda output: comparison.sqnr_db[output])
+        found.append(
+            f"output `{name}` has an SQNR of {comparison.worst_sqnr_db:.1f} dB only: "
+            "look at real results before you trust this model"
+        )
+    return tuple(found)
+
+
+def _timing_note(workshop: Workshop, emitted: EmittedModel) -> str:
+    if emitted.precision in ("as-is", "float32") or workshop.timed:
+        return ""
+    return f"not measured: this machine is no {workshop.profile.name}; its profile decided (estimated)"

@@ -1,0 +1,144 @@
+"""Emitting a model in one precision after the other, until one is good enough."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+import onnx
+
+from edgeinfer.backends import Backend, BackendOptions, open_backend
+from edgeinfer.errors import BudgetError, DataError
+from edgeinfer.processing.spec import PipelineSpec
+from edgeinfer.profile import Profile
+from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
+from edgeinfer_converters.data import Data
+from edgeinfer_converters.float16 import to_float16
+from edgeinfer_converters.measure import Timing, measure
+from edgeinfer_converters.progress import announce, counted, track
+from edgeinfer_converters.quantize.ranges import Ranges
+from edgeinfer_converters.quantize.static import quantize_int8
+from edgeinfer_converters.source import Source, serialized
+from edgeinfer_converters.verify import Comparison, compare
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """All that emitting needs. `graph` is the prepared float graph, None for what is packed as it is."""
+
+    source: Source
+    graph: onnx.ModelProto | None
+    spec: PipelineSpec
+    labels: tuple[str, ...]
+    profile: Profile
+    data: Data
+    max_drop: float
+    timed: bool
+    _ranges: list[Ranges] = field(default_factory=list)
+
+    def ranges(self, graph: onnx.ModelProto) -> Ranges:
+        """The ranges of the activations, learnt once. Raises DataError without calibration data."""
+        if self.data.calibration is None:
+            raise DataError("int8 needs calibration data")
+        if not self._ranges:
+            samples = self.data.calibration
+            inputs = (sample.inputs for sample in samples)
+            with counted(len(samples), "calibrating") as advance:
+                self._ranges.append(observe(graph, inputs, total=len(samples), progress=advance))
+        return self._ranges[0]
+
+
+@dataclass(frozen=True)
+class EmittedModel:
+    """A model that runs, and how it compares."""
+
+    precision: Emitted
+    data: bytes
+    comparison: Comparison
+    timing: Timing | None = None
+
+
+def emit_best(workshop: Workshop, plan: Plan) -> tuple[EmittedModel, tuple[Decision, ...]]:
+    """The first candidate that keeps the budget and is no slower than float, and the decisions.
+
+    Raises BudgetError if the last one misses the budget, ModelError for a model that does not run.
+    """
+    decisions: list[Decision] = []
+    for candidate in plan.candidates:
+        emitted = _emit(workshop, candidate)
+        last = candidate is plan.candidates[-1]
+        if last:
+            _hold_budget(emitted, workshop.max_drop)
+        fault = None if last else _fault(emitted, workshop.max_drop)
+        if fault is None:
+            decisions.append(Decision(what="precision", choice=candidate.precision, reason=candidate.reason))
+            return emitted, tuple(decisions)
+        decisions.append(Decision(what="passed over", choice=candidate.precision, reason=fault))
+    raise AssertionError("a plan has at least one candidate")
+
+
+def local_options(profile: Profile) -> BackendOptions:
+    """How models are run here: on the CPU, whatever accelerator the device has."""
+    return BackendOptions(threads=min(profile.limits.threads, os.cpu_count() or 1))
+
+
+def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
+    data = _bytes(workshop, candidate.precision)
+    options = local_options(workshop.profile)
+    samples = track(
+        workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
+    )
+    with open_backend(data, workshop.source.model_format, options) as converted:
+        if workshop.graph is None:
+            comparison = compare(None, converted, samples, workshop.spec, workshop.labels)
+            return EmittedModel(candidate.precision, data, comparison)
+        # The model as it came, not the cleaned graph: what cleaning breaks shows here too.
+        with open_backend(workshop.source.data, workshop.source.model_format, options) as reference:
+            comparison = compare(reference, converted, samples, workshop.spec, workshop.labels)
+            timing = _time(workshop, candidate, reference, converted, options.threads)
+    return EmittedModel(candidate.precision, data, comparison, timing)
+
+
+def _bytes(workshop: Workshop, precision: Emitted) -> bytes:
+    if workshop.graph is None:
+        return workshop.source.data
+    announce(f"emitting {precision}")
+    if precision == "int8":
+        ranges = workshop.ranges(workshop.graph)
+        return serialized(quantize_int8(workshop.graph, ranges, workshop.profile.integer))
+    if precision == "float16":
+        return serialized(to_float16(workshop.graph))
+    return serialized(workshop.graph)
+
+
+def _time(
+    workshop: Workshop, candidate: Candidate, reference: Backend, converted: Backend, threads: int
+) -> Timing | None:
+    if not workshop.timed or candidate.precision == "float32":
+        return None
+    inputs = next(iter(workshop.data.verification)).inputs
+    announce("measuring speed")
+    return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=threads)
+
+
+def _fault(emitted: EmittedModel, max_drop: float) -> str | None:
+    """Why a candidate is passed over. No timings in the words: they go into the bundle."""
+    accuracy = emitted.comparison.accuracy
+    if accuracy is not None and accuracy.drop is not None and accuracy.drop > max_drop:
+        return f"loses {accuracy.drop:.4f} {accuracy.metric}, more than --max-drop {max_drop:g}"
+    if emitted.timing is not None and emitted.timing.slower:
+        return "slower than float here, and this machine has the profile's instruction set"
+    return None
+
+
+def _hold_budget(emitted: EmittedModel, max_drop: float) -> None:
+    accuracy = emitted.comparison.accuracy
+    if accuracy is None or accuracy.drop is None or accuracy.reference is None or accuracy.drop <= max_drop:
+        return
+    raise BudgetError(
+        f"the {emitted.precision} model loses {accuracy.drop:.4f} {accuracy.metric} "
+        f"({accuracy.reference:.4f} -> {accuracy.converted:.4f} on {accuracy.samples} samples), "
+        f"more than --max-drop {max_drop:g} allows; nothing was written",
+        hint="--precision auto falls back to a wider type; more typical calibration data often help",
+    )

@@ -1,0 +1,124 @@
+"""`provenance.json`: what a bundle was made from, with what, and which decisions led to it.
+
+Nothing in it depends on when, where or by whom the bundle was made: the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import onnx
+
+from edgeinfer import __version__
+from edgeinfer.strict import Struct, encode_json
+from edgeinfer_converters.choose import Decision
+from edgeinfer_converters.importers.external_data import all_tensors
+from edgeinfer_converters.samples import Samples
+from edgeinfer_converters.verify import Comparison
+
+TOOLS = (
+    "ai-edge-litert",
+    "numpy",
+    "onnx",
+    "onnxconverter-common",
+    "onnxruntime",
+    "onnxslim",
+    "opencv-python-headless",
+    "pycocotools",
+)
+
+
+class FileFact(Struct, frozen=True):
+    """A file by its base name."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+
+
+class DataFact(Struct, frozen=True):
+    """A data set: `sha256` is over the names and contents of its files; `used` of its `samples`."""
+
+    name: str
+    kind: str
+    sha256: str
+    samples: int
+    used: int
+
+
+class Options(Struct, frozen=True):
+    """What was asked for."""
+
+    format: str
+    precision: str
+    prune: str
+    max_drop: float
+    effort: str
+    seed: int
+
+
+class Provenance(Struct, frozen=True):
+    """The whole `provenance.json`."""
+
+    schema: int
+    source: tuple[FileFact, ...]
+    pipeline: FileFact
+    calibration: DataFact | None
+    evaluation: DataFact | None
+    options: Options
+    decisions: tuple[Decision, ...]
+    comparison: Comparison
+    tools: dict[str, str]
+
+
+def dump_provenance(provenance: Provenance) -> bytes:
+    """The bytes of `provenance.json`."""
+    return encode_json(provenance, indent=2) + b"\n"
+
+
+def file_fact(path: Path) -> FileFact:
+    """The facts of a file."""
+    data = path.read_bytes()
+    return FileFact(name=path.name, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+
+def source_facts(path: Path) -> tuple[FileFact, ...]:
+    """The model file, and the files of its external data in the order of their names."""
+    facts = [file_fact(path)]
+    if path.suffix.lower() == ".onnx":
+        # Read again without its data: the model in memory no longer knows where they lay. The importer
+        # has checked that every location lies inside the model's folder.
+        model = onnx.load(path, load_external_data=False)
+        locations = {
+            entry.value
+            for tensor in all_tensors(model)
+            for entry in tensor.external_data
+            if entry.key == "location"
+        }
+        facts += [file_fact(path.parent / location) for location in sorted(locations)]
+    return tuple(facts)
+
+
+def data_fact(path: Path, samples: Samples) -> DataFact:
+    """The facts of a data set."""
+    return DataFact(
+        name=path.name,
+        kind=samples.kind,
+        sha256=samples.digest(),
+        samples=len(samples.source),
+        used=len(samples),
+    )
+
+
+def tool_versions() -> dict[str, str]:
+    """The versions of everything that the bytes of a bundle may depend on."""
+    found = {"edgeinfer": __version__}
+    for name in TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            # Another build of the same library, such as opencv-python: its bytes are still the bundle's.
+            found[name] = "unknown"
+    return found

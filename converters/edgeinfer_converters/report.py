@@ -1,0 +1,154 @@
+"""What a build did: `report.json`, and the summary that people read."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from edgeinfer.errors import UsageError
+from edgeinfer.files import write_atomically
+from edgeinfer.strict import Struct, encode_json
+from edgeinfer_converters.choose import Decision
+from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.verify import Comparison
+
+REPORT_NAME = "report.json"
+WIDTH = 80
+_LABEL_WIDTH = 13
+
+
+class BundleFacts(Struct, frozen=True):
+    """The file that was written."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class ModelFacts(Struct, frozen=True):
+    """The model in it, and the one that it was made from."""
+
+    name: str
+    version: str
+    task: str
+    format: str
+    precision: str
+    size_bytes: int
+    source_size_bytes: int
+
+
+class Report(Struct, frozen=True):
+    """`report.json`, and what `--json` prints. `timing` is null where it would mean nothing."""
+
+    schema: int
+    bundle: BundleFacts
+    model: ModelFacts
+    profile: str
+    decisions: tuple[Decision, ...]
+    data: str
+    comparison: Comparison
+    max_drop: float
+    warnings: tuple[str, ...]
+    golden_samples: int
+    timing: Timing | None = None
+    timing_note: str = ""
+
+
+def dump_report(report: Report) -> bytes:
+    """The JSON of a report."""
+    return encode_json(report, indent=2) + b"\n"
+
+
+def check_report_folder(folder: Path) -> None:
+    """Find out before the long steps whether a report can be written. Raises UsageError."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--report {folder}: is a file, and a folder is needed")
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write `report.json` into the folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / REPORT_NAME, dump_report(report))
+
+
+def summary(report: Report) -> str:
+    """The report for people, at most 80 columns wide where names allow it."""
+    model, bundle = report.model, report.bundle
+    lines = [
+        f"{model.name} {model.version} for {report.profile}: {model.precision} {model.format}",
+        "",
+    ]
+    for decision in report.decisions:
+        lines += _entry(decision.what, f"{decision.choice}: {decision.reason}")
+    lines += _entry("accuracy", _accuracy(report))
+    lines += _entry("compared", _compared(report))
+    lines += _entry("speed", _speed(report))
+    lines += _entry(
+        "size",
+        f"model {_size(model.source_size_bytes)} -> {_size(model.size_bytes)}, "
+        f"bundle {_size(bundle.size_bytes)}",
+    )
+    for warning in report.warnings:
+        lines += _entry("warning", warning)
+    lines += ["", f"written: {bundle.path}", f"try it:  {next_command(report)}"]
+    return "\n".join(lines) + "\n"
+
+
+def next_command(report: Report) -> str:
+    """What a user would run next."""
+    return f"edgeinfer bundle inspect {report.bundle.path}"
+
+
+def _entry(label: str, text: str) -> list[str]:
+    if not text:
+        return []
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=f"  {label:<{_LABEL_WIDTH}}",
+        subsequent_indent=" " * (_LABEL_WIDTH + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _accuracy(report: Report) -> str:
+    accuracy = report.comparison.accuracy
+    if accuracy is None:
+        return "not measured: no labelled data (--evaluate)"
+    on = f"on {accuracy.samples} samples"
+    if accuracy.reference is None or accuracy.drop is None:
+        return f"{accuracy.metric} {accuracy.converted:.4f} {on}"
+    return (
+        f"{accuracy.metric} {accuracy.reference:.4f} -> {accuracy.converted:.4f} {on} "
+        f"(drop {accuracy.drop:.4f}, at most {report.max_drop:g} allowed)"
+    )
+
+
+def _compared(report: Report) -> str:
+    comparison = report.comparison
+    if comparison.worst_sqnr_db is None:
+        return ""
+    parts = [f"SQNR {comparison.worst_sqnr_db:.1f} dB"]
+    if len(comparison.sqnr_db) > 1:
+        parts[0] += " (worst output)"
+    if comparison.agreement is not None:
+        parts.append(f"same top class {comparison.agreement:.1%}")
+    return f"with the float model, on {comparison.samples} samples {report.data}: {', '.join(parts)}"
+
+
+def _speed(report: Report) -> str:
+    if report.timing is None:
+        return report.timing_note
+    timing = report.timing
+    ratio = timing.reference_ms / timing.converted_ms
+    return (
+        f"{timing.reference_ms:.2f} ms -> {timing.converted_ms:.2f} ms measured here "
+        f"({ratio:.2f} times as fast, {timing.threads} threads)"
+    )
+
+
+def _size(count: int) -> str:
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

@@ -1,0 +1,71 @@
+"""The trained model, as read from its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+
+from edgeinfer.backends import ModelFormat
+from edgeinfer.errors import CompatibilityError, ModelError
+from edgeinfer.profile import Profile, Runtime
+from edgeinfer_converters.graph.prepare import prepare
+from edgeinfer_converters.importers.onnx import is_quantized, read_onnx
+from edgeinfer_converters.importers.tflite import read_tflite
+
+FORMATS: dict[str, ModelFormat] = {".onnx": "onnx", ".tflite": "tflite"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model that was read. `data` is a single file's worth; `graph` is there for ONNX."""
+
+    path: Path
+    model_format: ModelFormat
+    data: bytes
+    graph: onnx.ModelProto | None
+    quantized: bool
+
+
+def read_source(path: Path) -> Source:
+    """Read a model by the extension of its name. Raises ModelError."""
+    if path.is_dir():
+        raise ModelError(f"{path}: is a folder, and a model file is needed", hint="name the file inside it")
+    model_format = FORMATS.get(path.suffix.lower())
+    if model_format is None:
+        raise ModelError(
+            f"{path}: the extension of a model file is {' or '.join(FORMATS)}",
+            hint="export other formats to ONNX first",
+        )
+    if model_format == "tflite":
+        return Source(path, "tflite", read_tflite(path), None, quantized=False)
+    graph = read_onnx(path)
+    return Source(path, "onnx", serialized(graph), graph, quantized=is_quantized(graph))
+
+
+def prepared_graph(source: Source, runtime: Runtime) -> onnx.ModelProto:
+    """The cleaned graph of a float ONNX model, in what the profile's runtime reads."""
+    assert source.graph is not None  # noqa: S101  # callers have an ONNX source
+    return prepare(source.graph, max_opset=runtime.max_opset, max_ir_version=runtime.max_ir_version)
+
+
+def check_readable(source: Source, profile: Profile, runtime: Runtime) -> None:
+    """Raises CompatibilityError if the runtime is too old for a model that is packed as it is."""
+    if source.graph is None:
+        return
+    opset = max(
+        (one.version for one in source.graph.opset_import if one.domain in ("", "ai.onnx")), default=0
+    )
+    if opset > runtime.max_opset or source.graph.ir_version > runtime.max_ir_version:
+        raise CompatibilityError(
+            f"{source.path}: opset {opset} and IR version {source.graph.ir_version} are newer than what "
+            f"{profile.name} reads (opset {runtime.max_opset}, IR version {runtime.max_ir_version})",
+            hint="a quantized model is packed as it is: export it again with an older opset",
+        )
+
+
+def serialized(graph: onnx.ModelProto) -> bytes:
+    """The bytes of a graph, the same in every run."""
+    data: bytes = graph.SerializeToString(deterministic=True)
+    return data
