@@ -1,0 +1,172 @@
+"""Where QuantizeLinear and DequantizeLinear go: decided on the float graph, before any range is known.
+
+- Products (convolutions and matrix products with constant weights, matrix products of two activations)
+  are integer unless excluded.
+- Other operators are integer if they have an integer kernel and a product follows somewhere behind: the
+  tail of a network (decoding of boxes, softmax) costs little and is where 8 bits hurt most.
+- A tensor is quantized if an integer operator reads it, or makes it and must make integers.
+- A Relu or Clip directly behind an integer operator is absorbed: its output is what is quantized.
+- Tensors that operators only move share one scale, also through a concatenation, as long as nothing
+  else needs a finer scale for one of its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import onnx
+
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.operators import (
+    FLOAT_RESULT,
+    PRODUCTS,
+    clamp_bounds,
+    data_inputs,
+    is_compute,
+    is_move,
+    product_fault,
+    weight_input,
+)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What is integer in a graph.
+
+    `nodes`: names of integer operators. `tensors`: activations that are quantized, in topological order.
+    `absorbed`: for the output of each integer operator that a clamp follows, that clamp's output.
+    `leader`: for each quantized tensor the one whose scale it has. `floats`: products that stay float,
+    with the reason.
+    """
+
+    nodes: frozenset[str]
+    tensors: tuple[str, ...]
+    absorbed: Mapping[str, str]
+    leader: Mapping[str, str]
+    floats: Mapping[str, str]
+
+
+def place(view: GraphView, exclude: frozenset[str] = frozenset()) -> Placement:
+    """Decide for a prepared graph; operators named in `exclude` stay float."""
+    floats = {node.name: reason for node, reason in _float_products(view, exclude)}
+    products = frozenset(node.name for node in view.nodes if node.op_type in PRODUCTS) - floats.keys()
+    nodes = products | _helpers(view, products, exclude)
+    absorbed = dict(_absorbed(view, nodes))
+    tensors = tuple(dict.fromkeys(_quantized(view, nodes, absorbed)))
+    return Placement(nodes, tensors, absorbed, _leaders(view, nodes, tensors), floats)
+
+
+def observed_tensors(view: GraphView) -> tuple[str, ...]:
+    """The tensors whose values quantization needs to know: where values are computed, not moved."""
+    placement = place(view)
+    return tuple(name for name in placement.tensors if not _is_moved(view, name, placement.leader))
+
+
+def _is_moved(view: GraphView, name: str, leader: Mapping[str, str]) -> bool:
+    producer = view.producers.get(name)
+    if producer is None:
+        return False
+    sources = [source for source in data_inputs(producer) if source in leader]
+    return (is_move(producer) or producer.op_type == "Concat") and any(
+        leader[source] == leader[name] for source in sources
+    )
+
+
+def _float_products(view: GraphView, exclude: frozenset[str]) -> Iterator[tuple[onnx.NodeProto, str]]:
+    for node in view.nodes:
+        if node.op_type in PRODUCTS:
+            reason = "it was excluded" if node.name in exclude else product_fault(node, view)
+            if reason:
+                yield node, reason
+
+
+def _helpers(view: GraphView, products: frozenset[str], exclude: frozenset[str]) -> frozenset[str]:
+    """The other operators that are integer: those in front of a product."""
+    found: set[str] = set()
+    before_product: set[str] = set()
+    for node in reversed(view.nodes):
+        leads_on = any(name in before_product for name in node.output)
+        if leads_on or node.name in products:
+            before_product.update(node.input)
+        if leads_on and node.name not in exclude and _can_help(node, view):
+            found.add(node.name)
+    return frozenset(found)
+
+
+def _can_help(node: onnx.NodeProto, view: GraphView) -> bool:
+    names = [*data_inputs(node), *(name for name in node.output if name)]
+    if any(name not in view.floats for name in names):
+        return False
+    constants = [name for name in data_inputs(node) if name in view.initializers]
+    return (is_compute(node) and len(constants) < len(data_inputs(node))) or (is_move(node) and not constants)
+
+
+def _absorbed(view: GraphView, nodes: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for node in view.nodes:
+        source = node.input[0] if node.input else ""
+        producer = view.producers.get(source)
+        if producer is None or producer.name not in nodes or is_move(producer) or not view.is_private(source):
+            continue
+        bounds = clamp_bounds(node, view)
+        if bounds and _holds_zero(*bounds):
+            yield source, node.output[0]
+
+
+def _holds_zero(low: float | None, high: float | None) -> bool:
+    # Zero is always representable: where it is clamped away, saturation is no clamp.
+    return (low is None or low <= 0.0) and (high is None or high >= 0.0)
+
+
+def _quantized(view: GraphView, nodes: frozenset[str], absorbed: Mapping[str, str]) -> Iterator[str]:
+    needed = {name for node in view.nodes if node.name in nodes for name in _activations(node, view)}
+    yield from (name for name in view.inputs if name in needed)
+    for node in view.nodes:
+        for name in node.output:
+            final = absorbed.get(name, name)
+            must = node.name in nodes and node.op_type not in FLOAT_RESULT
+            if name and (final in needed or must):
+                yield final
+
+
+def _activations(node: onnx.NodeProto, view: GraphView) -> list[str]:
+    weights = weight_input(node, view) if node.op_type in PRODUCTS else None
+    return [name for name in data_inputs(node) if name != weights and name not in view.initializers]
+
+
+def _leaders(view: GraphView, nodes: frozenset[str], tensors: tuple[str, ...]) -> Mapping[str, str]:
+    groups = _Groups(tensors)
+    integer = [node for node in view.nodes if node.name in nodes]
+    for node in integer:
+        if is_move(node):
+            for name in node.output:
+                groups.join(node.input[0], name)
+    for node in integer:
+        if node.op_type == "Concat" and node.output[0] in groups.leader:
+            for name in data_inputs(node):
+                if name in groups.leader and _only_for_concats(view, groups.members(name)):
+                    groups.join(name, node.output[0])
+    return groups.leader
+
+
+def _only_for_concats(view: GraphView, members: list[str]) -> bool:
+    readers = [reader for name in members for reader in view.readers.get(name, ())]
+    return all(is_move(reader) or reader.op_type == "Concat" for reader in readers)
+
+
+class _Groups:
+    """Sets of tensors; the first of a set in topological order leads it."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.leader = {name: name for name in names}
+        self._rank = {name: rank for rank, name in enumerate(names)}
+
+    def members(self, name: str) -> list[str]:
+        return [other for other, leader in self.leader.items() if leader == self.leader[name]]
+
+    def join(self, one: str, other: str) -> None:
+        if one not in self.leader or other not in self.leader:
+            return
+        first = min(self.leader[one], self.leader[other], key=self._rank.__getitem__)
+        for name in [*self.members(one), *self.members(other)]:
+            self.leader[name] = first
