@@ -46,9 +46,9 @@ def read_contents(manifest: Manifest, read: Callable[[str], bytes]) -> Contents:
 
 
 def parse_labels(data: bytes) -> tuple[str, ...]:
-    """One label a line, in the model's order of classes. Raises FormatError.
+    """One label a line, in the model's order of classes; an empty line is a class without a name.
 
-    Law: `parse_labels(dump_labels(labels)) == labels`.
+    Raises FormatError. Law: `parse_labels(dump_labels(labels)) == labels`.
     """
     try:
         lines = data.decode("utf-8").split("\n")
@@ -57,7 +57,7 @@ def parse_labels(data: bytes) -> tuple[str, ...]:
     if lines.pop() or not lines or len(lines) > MAX_LABELS:
         raise FormatError(f"{LABELS_NAME}: 1 to {MAX_LABELS} lines are needed, each with its end")
     for number, line in enumerate(lines, start=1):
-        if not line or not line.isprintable():
+        if not line.isprintable():
             raise FormatError(f"{LABELS_NAME}, line {number}: {line[:80]!a} is not a printable label")
     return tuple(lines)
 

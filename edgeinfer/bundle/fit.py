@@ -6,14 +6,8 @@ from packaging.version import InvalidVersion, Version
 
 from edgeinfer.bundle.manifest import Manifest
 from edgeinfer.errors import CompatibilityError, MissingRuntimeError
-from edgeinfer.host import Host
+from edgeinfer.host import RUNTIME_PACKAGES, Host
 from edgeinfer.profile import Profile, RuntimeName
-
-PACKAGES: dict[RuntimeName, tuple[str, ...]] = {
-    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
-    "tflite": ("ai-edge-litert", "tflite-runtime"),
-}
-"""The distributions that provide each runtime, the preferred one first."""
 
 _EXTRAS: dict[RuntimeName, str] = {"onnxruntime": "onnx", "tflite": "tflite"}
 
@@ -45,7 +39,7 @@ def check_fit(manifest: Manifest, profile: Profile, host: Host) -> None:
 
 
 def _packages(manifest: Manifest, profile: Profile) -> tuple[str, ...]:
-    known = PACKAGES[manifest.runtime.name]
+    known = RUNTIME_PACKAGES[manifest.runtime.name]
     runtime = profile.runtime_for(manifest.runtime.name)
     # A profile that requires an execution provider requires the build of the runtime that has it.
     if runtime is not None and runtime.required_providers:
@@ -55,7 +49,7 @@ def _packages(manifest: Manifest, profile: Profile) -> tuple[str, ...]:
 
 def _install_hint(manifest: Manifest, profile: Profile) -> str:
     runtime = profile.runtime_for(manifest.runtime.name)
-    preferred = PACKAGES[manifest.runtime.name][0]
+    preferred = RUNTIME_PACKAGES[manifest.runtime.name][0]
     if runtime is not None and runtime.package != preferred:
         return f"pip install '{runtime.package}>={manifest.runtime.minimum_version}'"
     return f"pip install --upgrade 'edgeinfer[{_EXTRAS[manifest.runtime.name]}]'"

@@ -45,16 +45,17 @@ class Folder:
 
 def open_folder(root: Path) -> Folder:
     """Check that a folder holds what its manifest lists and nothing else. Raises FormatError, OSError."""
-    found = _list(root)
     for name in (MANIFEST_NAME, SIGNATURE_NAME):
-        if name not in found:
-            raise FormatError(f"the folder has no `{name}`, so it is not an unpacked bundle")
+        if not (root / name).is_file():
+            raise FormatError(f"the folder has no file `{name}`, so it is not an unpacked bundle")
+    found = _list(root)
     with open_member(root, MANIFEST_NAME) as stream:
         data = stream.read(MAX_MANIFEST_BYTES + 1)
-    if len(data) > MAX_MANIFEST_BYTES or found[SIGNATURE_NAME] > MAX_SIGNATURE_BYTES:
+    signature_bytes = found.get(SIGNATURE_NAME, 0)
+    if len(data) > MAX_MANIFEST_BYTES or signature_bytes > MAX_SIGNATURE_BYTES:
         raise FormatError(f"`{MANIFEST_NAME}` or `{SIGNATURE_NAME}` is too large")
     manifest = parse_manifest(data)
-    sizes = {MANIFEST_NAME: len(data), SIGNATURE_NAME: found[SIGNATURE_NAME]}
+    sizes = {MANIFEST_NAME: len(data), SIGNATURE_NAME: signature_bytes}
     sizes.update({entry.path: entry.size for entry in manifest.files})
     _compare(found, sizes)
     return Folder(place(sizes.items()), root)

@@ -91,8 +91,17 @@ def open_bundle(path: Path, trust: TrustStore) -> Bundle:
     Reads every byte once, at most 1 MiB at a time. Raises BundleError: FormatError, SignatureError.
     """
     with translated(path):
-        container: Container = open_folder(path) if path.is_dir() else open_archive(path)
-        return verify_container(container, path, trust)
+        return verify_container(_open_container(path), path, trust)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a bundle that has the right form; neither signature nor hashes are checked.
+
+    For showing it to people, never for using what it describes. Raises FormatError.
+    """
+    with translated(path):
+        container = _open_container(path)
+        return parse_manifest(b"".join(container.chunks(container.members[0])))
 
 
 def verify_container(container: Container, path: Path, trust: TrustStore) -> Bundle:
@@ -165,6 +174,10 @@ def translated(path: Path) -> Iterator[None]:
         if error.message.startswith(f"{path}:"):
             raise
         raise type(error)(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def _open_container(path: Path) -> Container:
+    return open_folder(path) if path.is_dir() else open_archive(path)
 
 
 def _hash_all(container: Container, digests: Mapping[str, str]) -> str:
