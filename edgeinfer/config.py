@@ -87,7 +87,7 @@ class MqttSettings(Struct, frozen=True):
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"mqtt.password_file: cannot read {path}: {_reason(error)}",
-                hint="the service reads /etc/edgeinfer/mqtt.password by itself: leave password_file out for it",
+                hint="the service reads /etc/edgeinfer/mqtt.password by itself, without password_file",
             ) from error
         if not text and self.password_file is not None:
             raise SettingsError(f"mqtt.password_file: {path} is empty")

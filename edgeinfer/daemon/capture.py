@@ -211,7 +211,7 @@ class Capture:
     def _before_retry(self, run: _Run, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         wait_s = state.next_action.sleep if state.next_action else 0.0
-        reason = mask(str(error)) or type(error).__name__
+        reason = _describe(error)
         self._states.set(self._stream, "reconnecting", reason)
         self._metrics.restarts.add()
         # A camera that stays away for a week says so once.
@@ -221,3 +221,8 @@ class Capture:
         logger.log(
             level, "stream %s: %s; trying again in %.1f s", self._stream, reason, wait_s, exc_info=trace
         )
+
+
+def _describe(error: BaseException | None) -> str:
+    hint = error.hint if isinstance(error, EdgeInferError) else ""
+    return mask(f"{error}; {hint}" if hint else str(error)) or type(error).__name__
