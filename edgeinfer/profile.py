@@ -68,7 +68,8 @@ class Runtime(Struct, frozen=True):
             raise ValueError(
                 f"{self.name}: required but not listed under `providers`: {', '.join(strangers)}"
             )
-        if (self.name == "onnxruntime") != (self.max_opset > 0 and self.max_ir_version > 0):
+        given = [limit > 0 for limit in (self.max_opset, self.max_ir_version)]
+        if any(given) != all(given) or all(given) != (self.name == "onnxruntime"):
             raise ValueError("`max_opset` and `max_ir_version` belong to onnxruntime, and to it alone")
 
 
