@@ -7,6 +7,7 @@ Law: `parse_pipeline_json(dump_pipeline(spec), where) == spec`.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -183,7 +184,19 @@ def _faults(spec: PipelineSpec) -> list[str]:
         spec.input and isinstance(spec.input[0], ImageInput)
     ):
         faults.append("detection needs an image as its first input")
-    return faults
+    return faults + [f"output: {fault}" for fault in _output_faults(spec.output)]
+
+
+def _output_faults(spec: OutputSpec) -> list[str]:
+    if isinstance(spec, AnomalyOutput) and spec.threshold != "auto" and not math.isfinite(spec.threshold):
+        return ["threshold is NaN or infinity"]
+    if isinstance(spec, RegressionOutput):
+        lists = (("scale", spec.scale), ("offset", spec.offset))
+        faults = _number_faults(lists, len(spec.names), "names")
+        if not spec.names or len(set(spec.names)) != len(spec.names):
+            faults.append("names must name each number once")
+        return faults
+    return []
 
 
 def _input_faults(spec: InputSpec) -> list[str]:
@@ -200,12 +213,18 @@ def _input_faults(spec: InputSpec) -> list[str]:
 def _normalization_faults(
     mean: tuple[float, ...], std: tuple[float, ...], count: int, what: str
 ) -> list[str]:
-    faults = [
-        f"{name} has {len(values)} values for {count} {what}"
-        for name, values in (("mean", mean), ("std", std))
-        if len(values) not in (1, count)
-    ]
+    faults = _number_faults((("mean", mean), ("std", std)), count, what)
     return faults + (["std must be above zero"] if any(value <= 0 for value in std) else [])
+
+
+def _number_faults(lists: tuple[tuple[str, tuple[float, ...]], ...], count: int, what: str) -> list[str]:
+    faults = []
+    for name, values in lists:
+        if len(values) not in (1, count):
+            faults.append(f"{name} has {len(values)} values for {count} {what}")
+        if not all(map(math.isfinite, values)):
+            faults.append(f"{name} holds NaN or infinity")
+    return faults
 
 
 def _resize_faults(spec: ImageInput) -> list[str]:

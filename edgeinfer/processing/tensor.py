@@ -33,7 +33,7 @@ class TensorPreprocessor:
 
     def __call__(self, frame: Array) -> Prepared:
         """Raises DataError if shape or type do not fit the model's input."""
-        return Prepared(np.ascontiguousarray(self._convert(self._batch(frame))))
+        return Prepared(np.asarray(self._convert(self._batch(frame)), order="C"))
 
     def _batch(self, frame: Array) -> Array:
         for array in (frame, frame[None]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,8 +16,8 @@ sides = st.integers(1, 4000)
 small = st.integers(8, 640)
 
 
-def letterbox(width: int, height: int, anchor: str) -> ImageInput:
-    return ImageInput(size=(width, height), resize="letterbox", anchor=anchor)  # type: ignore[arg-type]
+def letterbox(width: int, height: int, anchor: Any) -> ImageInput:
+    return ImageInput(size=(width, height), resize="letterbox", anchor=anchor)
 
 
 @given(sides, sides, small, small)
@@ -51,11 +53,14 @@ def test_letterbox_cuts_fractions_off_as_yolox_does() -> None:
     small,
 )
 def test_the_way_back_leads_from_the_input_to_the_frame(
-    resize: str, anchor: str, width: int, height: int, wide: int, high: int
+    resize: Any, anchor: Any, width: int, height: int, wide: int, high: int
 ) -> None:
     short = max(wide, high) if resize == "center-crop" else None
     spec = ImageInput(
-        size=(wide, high), resize=resize, anchor=anchor, short_side=short  # type: ignore[arg-type]
+        size=(wide, high),
+        resize=resize,
+        anchor=anchor,
+        short_side=short,
     )
     placed = place(spec, width, height)
     # The corners of the whole resized picture, in coordinates of the model's input …

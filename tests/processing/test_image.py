@@ -39,9 +39,7 @@ def info(spec: ImageInput, layout: str, dtype: str = "float32") -> TensorInfo:
 def plain(spec: ImageInput, frame: Array, layout: str, dtype: str = "float32") -> Array:
     """Normalize, then quantize, then lay out: one step after the other, in double precision."""
     colors = {"bgr": frame, "rgb": frame[:, :, ::-1]}
-    rows = (
-        cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)[:, :, None] if spec.color == "gray" else colors[spec.color]
-    )
+    rows = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)[:, :, None] if spec.color == "gray" else colors[spec.color]
     real = (rows.astype(np.float64) - spec.mean) / spec.std
     quantization = QUANTIZED[dtype]
     if quantization is not None:
@@ -124,7 +122,7 @@ def test_gray_letterbox_pads_too() -> None:
 
 
 def test_letterbox_agrees_with_the_way_yolox_is_scored() -> None:
-    """The reference resizes with Pillow, which smooths where OpenCV samples: a smooth picture shows places."""
+    """The reference resizes with Pillow, which smooths where OpenCV samples: a smooth picture fits both."""
     y, x = np.mgrid[0:333, 0:500]
     frame = np.stack((x // 2, y // 2, (x + y) // 4), axis=-1).astype(np.uint8)
     ratio = min(416 / 500, 416 / 333)
