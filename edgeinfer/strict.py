@@ -68,7 +68,7 @@ def decode_json(data: bytes, kind: type[T], where: str) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {_explain(error, kind)}") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{where}: not valid JSON: {error}") from error
 
 
