@@ -63,7 +63,8 @@ def _with_outputs(model: onnx.ModelProto, view: GraphView, names: tuple[str, ...
         if name not in view.outputs and name not in view.inputs:
             kind = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
             augmented.graph.output.append(kind)
-    return augmented.SerializeToString(deterministic=True)
+    serialized: bytes = augmented.SerializeToString(deterministic=True)
+    return serialized
 
 
 def _open_session(model: bytes) -> onnxruntime.InferenceSession:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import onnx
 from onnxruntime.capi import onnxruntime_pybind11_state as runtime
@@ -47,5 +48,5 @@ def _has_definition(domain: str, op_type: str) -> bool:
         return True  # the runtime turns it into an initializer
     if not onnx.defs.has(op_type, domain=domain):
         return False
-    schema = onnx.defs.get_schema(op_type, domain=domain)
+    schema: Any = onnx.defs.get_schema(op_type, domain=domain)  # its type stub lacks these two
     return bool(schema.has_function or schema.has_context_dependent_function)

@@ -14,7 +14,7 @@ from edgeinfer_converters.graph.walk import standard_opset
 _OLDEST_IR_VERSION = 7
 """What opset 13 was released with."""
 
-_IR_VERSION_OF_TYPE = {
+_IR_VERSION_OF_TYPE: dict[int, int] = {
     TensorProto.FLOAT8E4M3FN: 9,
     TensorProto.FLOAT8E4M3FNUZ: 9,
     TensorProto.FLOAT8E5M2: 9,

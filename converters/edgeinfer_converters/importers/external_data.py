@@ -29,7 +29,7 @@ from edgeinfer_converters.importers.bounded import MAX_MODEL_BYTES
 _KEYS = frozenset({"location", "offset", "length", "checksum"})
 _NUMBER = re.compile(r"\d{1,15}\Z", re.ASCII)
 _MEMORY_MARKER = "_ORT_MEM_ADDR_"
-_BITS = {
+_BITS: dict[int, int] = {
     TensorProto.UINT4: 4,
     TensorProto.INT4: 4,
     TensorProto.FLOAT4E2M1: 4,
@@ -127,7 +127,7 @@ def _needed_bytes(tensor: TensorProto) -> int:
         )
     except (KeyError, ValueError) as error:
         raise _fault(tensor, f"unknown element type {tensor.data_type}") from error
-    return -(-math.prod(tensor.dims) * bits // 8)
+    return -(-math.prod(int(dim) for dim in tensor.dims) * bits // 8)
 
 
 def _read(folder: Path, place: _Place, tensor: TensorProto) -> bytes:

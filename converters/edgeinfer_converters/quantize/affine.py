@@ -54,7 +54,8 @@ class Affine:
         """QuantizeLinear: round half to even, then saturate to the whole integer type."""
         info = np.iinfo(self.form.dtype)
         scaled = np.rint(values.astype(np.float32) / np.float32(self.scale)) + self.zero_point
-        return np.clip(scaled, info.min, info.max).astype(self.form.dtype)
+        stored: Array = np.clip(scaled, info.min, info.max).astype(self.form.dtype)
+        return stored
 
     def dequantize(self, stored: Array) -> Array:
         """DequantizeLinear, to float32."""

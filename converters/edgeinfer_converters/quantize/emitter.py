@@ -92,5 +92,7 @@ class Emitter:
         return self._affines[of]
 
     def _append(self, kind: str, inputs: list[str], target: str, axis: int | None = None) -> None:
-        axes = {} if axis is None else {"axis": axis}
-        self.nodes.append(helper.make_node(kind, inputs, [target], self.free(f"{target}_{kind}"), **axes))
+        node = helper.make_node(kind, inputs, [target], self.free(f"{target}_{kind}"))
+        if axis is not None:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        self.nodes.append(node)

@@ -14,6 +14,12 @@ FULL_BOUND = 127
 REDUCED_BOUND = 64
 """Two products of uint8 and a weight within ±64 fit into 16 bits: what x86 without VNNI adds up in."""
 
+_FITS = np.linspace(127 / 127.5, 1.1, 32)
+"""Shares of the plain scale that are tried: from the least that clips nothing by more than half a step."""
+
+_MANY_WEIGHTS = 512
+"""With more weights in a channel one scale rounds them as well as another."""
+
 _MAX_BIAS = 2**30
 """Biases use half of int32: the other half is left to the sum of products."""
 
@@ -47,11 +53,26 @@ def quantize_weights(
     axes = tuple(index for index in range(weights.ndim) if index != axis)
     largest = np.abs(weights).max(axis=axes, initial=0.0).astype(np.float64)
     scales = np.where(largest > 0, largest, largest.max(initial=0.0) or float(bound)) / bound
+    scales = scales * _best_fits(weights, scales, axis, bound)
     scales = np.maximum(scales, SMALLEST_SCALE if smallest_scales is None else smallest_scales)
     scales32 = np.maximum(scales, SMALLEST_SCALE).astype(np.float32)
     divisor = scales32 if axis is None else _along(scales32, weights.ndim, axis)
     stored = np.clip(np.rint(weights.astype(np.float64) / divisor), -bound, bound).astype(np.int8)
     return IntegerWeights(stored, scales32, axis)
+
+
+def _best_fits(weights: Array, scales: Array, axis: int | None, bound: int) -> Array:
+    """For each channel the share of its scale that rounds its weights with the least squared error."""
+    axes = tuple(index for index in range(weights.ndim) if index != axis)
+    if weights.size > _MANY_WEIGHTS * scales.size:
+        return np.ones_like(scales)
+    errors = []
+    for fit in _FITS:
+        divisor = scales * fit if axis is None else _along(scales * fit, weights.ndim, axis)
+        stored = np.clip(np.rint(weights / divisor), -bound, bound)
+        errors.append(np.square(stored * divisor - weights).sum(axis=axes))
+    best: Array = _FITS[np.argmin(errors, axis=0)]
+    return best
 
 
 def quantize_bias(

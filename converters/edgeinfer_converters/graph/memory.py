@@ -1,0 +1,46 @@
+"""What the tensors of a model weigh."""
+
+from __future__ import annotations
+
+import math
+
+import onnx
+
+from edgeinfer_converters.graph.shapes import known_types
+from edgeinfer_converters.graph.view import GraphView
+
+
+def parameter_count(model: onnx.ModelProto) -> int:
+    """The numbers in all initializers: weights, biases, and what quantization adds."""
+    return sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
+
+
+def peak_activation_bytes(model: onnx.ModelProto) -> int:
+    """The most bytes that inputs, outputs and the tensors between operators hold at a time.
+
+    Operators run in the order of the file, a tensor is freed after its last reader, and nothing is
+    computed in place; open dimensions count as 1. Shapes must have been inferred.
+    """
+    view = GraphView(model)
+    sizes = _sizes(view)
+    last_use = {name: index for index, node in enumerate(view.nodes) for name in node.input}
+    live = {name for name in view.inputs if name in sizes}
+    held = peak = sum(sizes[name] for name in live)
+    for index, node in enumerate(view.nodes):
+        made = {name for name in node.output if name in sizes}
+        held += sum(sizes[name] for name in made - live)
+        live |= made
+        peak = max(peak, held)
+        done = {name for name in live if last_use.get(name, index) <= index and name not in view.outputs}
+        held -= sum(sizes[name] for name in done)
+        live -= done
+    return peak
+
+
+def _sizes(view: GraphView) -> dict[str, int]:
+    types = known_types(view.model)
+    return {
+        name: math.prod(max(dim, 1) for dim in shape) * types[name].itemsize
+        for name, shape in view.shapes.items()
+        if name in types and name not in view.initializers
+    }

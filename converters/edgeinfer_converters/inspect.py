@@ -1,0 +1,122 @@
+"""What a model is, and what the runtimes of a device profile cannot do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+
+from edgeinfer.backends import ModelFormat
+from edgeinfer.bundle.model_file import ModelDescription, describe_model
+from edgeinfer.frames import TensorInfo
+from edgeinfer.profile import Profile, Runtime
+from edgeinfer.strict import Struct
+from edgeinfer_converters.graph.macs import count_macs
+from edgeinfer_converters.graph.memory import parameter_count, peak_activation_bytes
+from edgeinfer_converters.graph.operators import unsupported_operators
+from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.importers.onnx import is_quantized
+
+RUNTIMES: dict[ModelFormat, str] = {"onnx": "onnxruntime", "tflite": "tflite"}
+"""The runtime of each format, by its name in profiles."""
+
+_CUSTOM = "custom."
+"""What `describe_model` puts before the operators of a TFLite file that are no builtin ones, Flex too."""
+
+
+class Obstacle(Struct, frozen=True):
+    """Why a runtime of the profile cannot run the model, or not as it is."""
+
+    runtime: str
+    reason: str
+
+
+class Inspection(Struct, frozen=True):
+    """A model file in numbers. None where the format does not tell.
+
+    `macs` are multiply-accumulates of convolutions and matrix products for one sample;
+    `peak_activation_bytes` is the most that the tensors between operators need at a time, in the types
+    of the file, if each is freed after its last reader.
+    """
+
+    format: ModelFormat
+    quantized: bool
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: dict[str, int]
+    parameters: int | None
+    macs: int | None
+    peak_activation_bytes: int | None
+    opset: int
+    ir_version: int
+    profile: str | None
+    obstacles: tuple[Obstacle, ...]
+
+
+def inspect_model(model: onnx.ModelProto | bytes, profile: Profile | None) -> Inspection:
+    """Look at a model that an importer has read: an ONNX graph, or the bytes of a TFLite file.
+
+    Raises ModelError for a file that its format's description does not fit.
+    """
+    if isinstance(model, bytes):
+        return _inspect_tflite(model, profile)
+    data = model.SerializeToString(deterministic=True)
+    description = describe_model(data, "onnx")
+    shaped = infer_shapes(model)
+    return Inspection(
+        format="onnx",
+        quantized=is_quantized(model),
+        inputs=description.inputs,
+        outputs=description.outputs,
+        operators=description.operators,
+        parameters=parameter_count(model),
+        macs=sum(count_macs(shaped).values()),
+        peak_activation_bytes=peak_activation_bytes(shaped),
+        opset=description.opset,
+        ir_version=description.ir_version,
+        profile=profile.name if profile else None,
+        obstacles=_obstacles(description, "onnx", unsupported_operators(model), profile),
+    )
+
+
+def _inspect_tflite(data: bytes, profile: Profile | None) -> Inspection:
+    description = describe_model(data, "tflite")
+    custom = tuple(name for name in description.operators if name.startswith(_CUSTOM))
+    return Inspection(
+        format="tflite",
+        quantized=any(name in ("QUANTIZE", "DEQUANTIZE") for name in description.operators)
+        or any(tensor.quantization is not None for tensor in (*description.inputs, *description.outputs)),
+        inputs=description.inputs,
+        outputs=description.outputs,
+        operators=description.operators,
+        parameters=None,
+        macs=None,
+        peak_activation_bytes=None,
+        opset=0,
+        ir_version=0,
+        profile=profile.name if profile else None,
+        obstacles=_obstacles(description, "tflite", custom, profile),
+    )
+
+
+def _obstacles(
+    description: ModelDescription,
+    model_format: ModelFormat,
+    foreign: tuple[str, ...],
+    profile: Profile | None,
+) -> tuple[Obstacle, ...]:
+    name = RUNTIMES[model_format]
+    runtime = next((one for one in profile.runtime if one.name == name), None) if profile else None
+    reasons = [f"has no operator {operator}" for operator in foreign]
+    if profile and runtime is None:
+        reasons.append(f"is not what {profile.name} runs: {', '.join(one.name for one in profile.runtime)}")
+    if runtime and model_format == "onnx":
+        reasons += _version_reasons(description, runtime)
+    return tuple(Obstacle(runtime=name, reason=reason) for reason in reasons)
+
+
+def _version_reasons(description: ModelDescription, runtime: Runtime) -> Iterator[str]:
+    if description.opset > runtime.max_opset:
+        yield f"reads opset {runtime.max_opset} at most; the model has {description.opset}"
+    if description.ir_version > runtime.max_ir_version:
+        yield f"reads IR version {runtime.max_ir_version} at most; the file has {description.ir_version}"

@@ -1,0 +1,65 @@
+"""How much of a quantized model is integer when it runs: read from what ONNX Runtime makes of it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import onnxruntime
+
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.graph.foreign import RUNTIME_ERRORS, short_reason
+from edgeinfer_converters.graph.macs import count_macs
+from edgeinfer_converters.graph.operators import PROVIDER
+
+INTEGER_KERNELS = frozenset(
+    {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "QGemm", "QLinearConv", "QLinearMatMul"}
+)
+
+
+@dataclass(frozen=True)
+class IntegerShare:
+    """Multiply-accumulates, all and integer, and the products that stayed float, by node name."""
+
+    macs: int
+    integer_macs: int
+    float_nodes: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; a model that multiplies nothing has 1."""
+        return self.integer_macs / self.macs if self.macs else 1.0
+
+
+def integer_share(model: onnx.ModelProto) -> IntegerShare:
+    """The share of multiply-accumulates that ONNX Runtime computes with integer kernels on a CPU.
+
+    The runtime optimizes the model and writes the result; integer kernels keep the name of the node
+    that they replace. Raises ModelError if the model cannot be loaded.
+    """
+    macs = count_macs(model)
+    kernels = {node.name: node.op_type for node in _optimized(model).graph.node}
+    integer = {name for name in macs if kernels.get(name) in INTEGER_KERNELS}
+    floats = tuple(name for name in macs if name not in integer)
+    return IntegerShare(sum(macs.values()), sum(macs[name] for name in integer), floats)
+
+
+def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # it warns that the written model is for this machine only
+    # One level below what runs: the last one only changes layouts, and names.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    with tempfile.TemporaryDirectory(prefix="edgeinfer-") as folder:
+        target = Path(folder) / "optimized.onnx"
+        options.optimized_model_filepath = str(target)
+        try:
+            onnxruntime.InferenceSession(
+                model.SerializeToString(deterministic=True), options, providers=[PROVIDER]
+            )
+        except RUNTIME_ERRORS as error:
+            raise ModelError(
+                f"ONNX Runtime cannot load the model: {short_reason(error)}", hint="report this model"
+            ) from error
+        return onnx.load(target)
