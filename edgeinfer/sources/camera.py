@@ -7,14 +7,12 @@ import logging
 import os
 from pathlib import Path
 
-import cv2
-
 from edgeinfer.errors import SourceError
 from edgeinfer.frames import Frame
 from edgeinfer.processing.spec import InputSpec
 from edgeinfer.sources.base import FrameSource
 from edgeinfer.sources.clock import Clock
-from edgeinfer.sources.opencv import Capture, Opener, open_capture, read_capture
+from edgeinfer.sources.opencv import Capture, Opener, cv2, open_capture, read_capture
 from edgeinfer.sources.options import CameraOptions
 from edgeinfer.sources.uri import SourceUri
 

@@ -11,10 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Condition
 
-import cv2
-
 from edgeinfer.errors import SourceError
-from edgeinfer.sources.opencv import Capture, open_capture
+from edgeinfer.sources.opencv import Capture, cv2, open_capture
 
 VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 GATE_TIMEOUT_S = 60.0

@@ -12,6 +12,17 @@ import numpy.typing as npt
 from edgeinfer.errors import MissingRuntimeError, SourceError
 from edgeinfer.sources.clock import Clock, Moment
 
+__all__ = [
+    "Capture",
+    "Image",
+    "Opener",
+    "as_bgr",
+    "cv2",  # from here and nowhere else, so that its absence and its limits are seen to first
+    "decode_image",
+    "open_capture",
+    "read_capture",
+]
+
 MAX_IMAGE_PIXELS = 128 * 1024 * 1024
 """OpenCV's own limit is a thousand million pixels: three gigabytes for a file of a few kilobytes."""
 

@@ -7,15 +7,13 @@ import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import cv2
-
 from edgeinfer.errors import SettingsError, SourceError
 from edgeinfer.frames import Frame
 from edgeinfer.processing.spec import InputSpec
 from edgeinfer.sources.base import FrameSource
 from edgeinfer.sources.clock import Clock
 from edgeinfer.sources.ffmpeg import open_ffmpeg
-from edgeinfer.sources.opencv import Capture, read_capture
+from edgeinfer.sources.opencv import Capture, cv2, read_capture
 from edgeinfer.sources.options import NetworkOptions, RtspOptions, TlsOptions
 from edgeinfer.sources.uri import SourceUri, with_credentials
 

@@ -6,15 +6,13 @@ import logging
 import math
 from pathlib import Path
 
-import cv2
-
 from edgeinfer.errors import SourceError
 from edgeinfer.frames import Frame
 from edgeinfer.processing.spec import InputSpec
 from edgeinfer.sources.base import FrameSource
 from edgeinfer.sources.clock import Clock, Pace
 from edgeinfer.sources.ffmpeg import open_ffmpeg
-from edgeinfer.sources.opencv import Capture, read_capture
+from edgeinfer.sources.opencv import Capture, cv2, read_capture
 from edgeinfer.sources.options import VideoOptions
 from edgeinfer.sources.uri import SourceUri
 
