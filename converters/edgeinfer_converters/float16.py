@@ -36,6 +36,9 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
             half: onnx.ModelProto = float16.convert_float_to_float16(
                 copy, min_positive_val=SMALLEST, max_finite_val=LARGEST, keep_io_types=True
             )
+        # The converter leaves the old types of the tensors around operators that stay float32.
+        half.graph.ClearField("value_info")
+        half = onnx.shape_inference.infer_shapes(half, strict_mode=True)
         onnx.checker.check_model(half)
     except GRAPH_ERRORS as error:
         raise ModelError(

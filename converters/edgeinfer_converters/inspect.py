@@ -8,12 +8,14 @@ import onnx
 
 from edgeinfer.backends import ModelFormat
 from edgeinfer.bundle.model_file import ModelDescription, describe_model
+from edgeinfer.errors import ModelError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer.strict import Struct
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.memory import parameter_count, peak_activation_bytes
 from edgeinfer_converters.graph.operators import unsupported_operators
+from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.importers.onnx import is_quantized
 
@@ -22,6 +24,11 @@ RUNTIMES: dict[ModelFormat, str] = {"onnx": "onnxruntime", "tflite": "tflite"}
 
 _CUSTOM = "custom."
 """What `describe_model` puts before the operators of a TFLite file that are no builtin ones, Flex too."""
+
+_BUNDLED = ("AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess")
+"""Custom operators that every TFLite runtime brings (tensorflow/lite/core/kernels/register.cc)."""
+
+_NO_LIMIT = 2**31 - 1
 
 
 class Obstacle(Struct, frozen=True):
@@ -62,7 +69,8 @@ def inspect_model(model: onnx.ModelProto | bytes, profile: Profile | None) -> In
         return _inspect_tflite(model, profile)
     data = model.SerializeToString(deterministic=True)
     description = describe_model(data, "onnx")
-    shaped = infer_shapes(model)
+    foreign = unsupported_operators(model)
+    shaped, obstacles = _shaped(model, foreign)
     return Inspection(
         format="onnx",
         quantized=is_quantized(model),
@@ -75,13 +83,24 @@ def inspect_model(model: onnx.ModelProto | bytes, profile: Profile | None) -> In
         opset=description.opset,
         ir_version=description.ir_version,
         profile=profile.name if profile else None,
-        obstacles=_obstacles(description, "onnx", unsupported_operators(model), profile),
+        obstacles=(*obstacles, *_obstacles(description, "onnx", foreign, profile)),
     )
+
+
+def _shaped(model: onnx.ModelProto, foreign: tuple[str, ...]) -> tuple[onnx.ModelProto, tuple[Obstacle, ...]]:
+    """The model with as many shapes as can be had: a float one is made ready first, as `build` does."""
+    if foreign or is_quantized(model):
+        return infer_shapes(model), ()
+    try:
+        return prepare(model, max_opset=_NO_LIMIT, max_ir_version=_NO_LIMIT), ()
+    except ModelError as error:
+        return infer_shapes(model), (Obstacle(runtime="edgeinfer-convert", reason=f"says: {error.message}"),)
 
 
 def _inspect_tflite(data: bytes, profile: Profile | None) -> Inspection:
     description = describe_model(data, "tflite")
-    custom = tuple(name for name in description.operators if name.startswith(_CUSTOM))
+    bundled = {_CUSTOM + name for name in _BUNDLED}
+    custom = tuple(name for name in description.operators if name.startswith(_CUSTOM) and name not in bundled)
     return Inspection(
         format="tflite",
         quantized=any(name in ("QUANTIZE", "DEQUANTIZE") for name in description.operators)
