@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from edgeinfer.cli.opening import add_bundle_arguments, open_argument, positive
-from edgeinfer.errors import SourceError
+from edgeinfer.errors import SourceError, UsageError
 from edgeinfer.exits import Exit
 from edgeinfer.strict import Struct
 
 if TYPE_CHECKING:
+    from edgeinfer.bundle.reader import Bundle
     from edgeinfer.frames import Array, Frame
     from edgeinfer.pipeline import Pipeline
     from edgeinfer.processing.results import Latency
@@ -47,7 +48,9 @@ class Report(Struct, frozen=True):
 def configure(parser: argparse.ArgumentParser) -> None:
     """The arguments of `edgeinfer bench`."""
     add_bundle_arguments(parser)
-    parser.add_argument("--source", default="synthetic:", metavar="URI", help="frames to use [synthetic:]")
+    parser.add_argument(
+        "--source", metavar="URI", help="frames to use [synthetic:, or the golden inputs of a tensor model]"
+    )
     parser.add_argument("--frames", type=positive, default=50, metavar="N", help="frames a repetition [50]")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
@@ -55,7 +58,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Measure and print."""
     from edgeinfer.pipeline import open_pipeline
-    from edgeinfer.sources import open_source
     from edgeinfer.strict import encode_json
 
     bundle = open_argument(arguments)
@@ -66,11 +68,34 @@ def execute(arguments: argparse.Namespace) -> int:
         stream="bench",
         processor_only=arguments.allow_foreign,
     ) as pipeline:
-        with open_source(arguments.source, pipeline.source_spec) as source:
-            frames = collect(source, min(arguments.frames, _DISTINCT_FRAMES), arguments.source)
-        report = measure(pipeline, frames, arguments.frames, arguments.source)
+        frames, where = _frames(arguments, bundle, pipeline)
+        report = measure(pipeline, frames, arguments.frames, where)
     sys.stdout.write(f"{encode_json(report).decode()}\n" if arguments.json else table(report))
     return Exit.DONE
+
+
+def _frames(arguments: argparse.Namespace, bundle: Bundle, pipeline: Pipeline) -> tuple[list[Frame], str]:
+    from edgeinfer.processing.spec import TensorInput
+    from edgeinfer.sources import open_source
+
+    if arguments.source is None and isinstance(pipeline.source_spec, TensorInput):
+        return golden_frames(bundle), "golden inputs"
+    where = arguments.source or "synthetic:"
+    with open_source(where, pipeline.source_spec) as source:
+        return collect(source, min(arguments.frames, _DISTINCT_FRAMES), where), where
+
+
+def golden_frames(bundle: Bundle) -> list[Frame]:
+    """The bundle's golden inputs, for models that take arrays as they are. Raises UsageError without any."""
+    from datetime import datetime, timezone
+
+    from edgeinfer.frames import Frame
+
+    samples = next(iter(bundle.golden_inputs().values()), None)
+    if samples is None:
+        raise UsageError("this bundle has no golden inputs to measure with", hint="give --source npz:///FILE")
+    now, now_s = datetime.now(timezone.utc), time.monotonic()
+    return [Frame(array, number, now, now_s) for number, array in enumerate(samples)]
 
 
 def collect(source: Source, count: int, where: str) -> list[Frame]:
