@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from packaging.version import InvalidVersion, Version
 
 from edgeinfer import places
 from edgeinfer.cli.machine import Machine
@@ -184,13 +185,10 @@ def _check_providers(machine: Machine, runtime: Runtime) -> Iterator[Finding]:
 
 def _is_usable(host: Host, runtime: Runtime) -> bool:
     version = host.runtime_version(runtime.name)
-    return version is not None and _numbers(version) >= _numbers(runtime.minimum_version)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The release numbers of a version: `1.20.1+cu126` is (1, 20, 1)."""
-    release = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part) for part in release[0].split(".")) if release else ()
+    try:
+        return version is not None and Version(version) >= Version(runtime.minimum_version)
+    except InvalidVersion:
+        return False
 
 
 def _package(host: Host, runtime: Runtime) -> str:
