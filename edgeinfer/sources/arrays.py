@@ -76,7 +76,8 @@ class ArraysSource(FrameSource):
             self._next_index = 0
         index = self._next_index
         self._next_index += 1
-        return self._frame(self._samples[index], self._clock.moment(), f"{index}")
+        sample = self._samples[index, ...].copy()  # an array even where it is a single number
+        return self._frame(sample, self._clock.moment(), f"{index}")
 
     def _release(self) -> None:
         self._samples = None
