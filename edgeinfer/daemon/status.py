@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeinfer.daemon.states import StateBoard
@@ -21,11 +21,12 @@ def status_line(states: StateBoard, streams: int, sinks: Sequence[SinkHealth]) -
 
 @dataclass(frozen=True)
 class StreamSummary:
-    """A stream's totals; milliseconds are None without a frame."""
+    """A stream's totals; milliseconds are None without a frame, `fps` is from the first frame to the last."""
 
     name: str
     state: str
     frames: int
+    fps: float
     dropped: int
     errors: int
     infer_p50_ms: float | None
@@ -51,7 +52,7 @@ class Summary:
         """Lines for people."""
         lines = [
             f"{one.name}: {one.state}, {one.frames} frames"
-            + (f" ({one.frames / self.duration_s:.1f}/s)" if self.duration_s > 0 else "")
+            + (f" ({one.fps:.1f}/s)" if one.fps else "")
             + f", {one.dropped} dropped, {one.errors} errors"
             + (f", inference {one.infer_p50_ms:.1f} ms" if one.infer_p50_ms is not None else "")
             + (f", age at most {one.age_p95_ms:.0f} ms (p95)" if one.age_p95_ms is not None else "")
@@ -67,10 +68,11 @@ def summarize(
     states: StateBoard,
     sinks: Sequence[SinkHealth],
     *,
+    active_s: Mapping[str, float],
     duration_s: float,
     threads_left_behind: int,
 ) -> Summary:
-    """The summary of what the registry counted."""
+    """The summary of what the registry counted; `active_s` is from a stream's first frame to its last."""
     numbers = registry.snapshot()
 
     def total(name: str, stream: str) -> int:
@@ -81,6 +83,7 @@ def summarize(
             name=name,
             state=states.of(name),
             frames=total(FRAMES, name),
+            fps=max(0, total(FRAMES, name) - 1) / active_s[name] if active_s.get(name) else 0.0,
             dropped=total("dropped_total", name),
             errors=total("errors_total", name),
             infer_p50_ms=numbers.get(MetricKey("infer_ms_p50", name)),

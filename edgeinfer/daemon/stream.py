@@ -68,6 +68,8 @@ class Inference:
         self._progress = Progress(f"inference of {stream}", clock)
         self._complaints = Occasionally(LOG_INTERVAL_S)
         self._replaced = 0
+        self._first_s: float | None = None
+        self._last_s = 0.0
         self._stop = threading.Event()
         # A daemon: a call into the runtime that never returns must not keep the process from ending.
         self._thread = threading.Thread(target=self._work, name=f"inference-{stream}", daemon=True)
@@ -91,6 +93,11 @@ class Inference:
         """True once the last frame is done."""
         return not self._thread.is_alive()
 
+    @property
+    def active_s(self) -> float:
+        """Seconds from the first to the last frame."""
+        return 0.0 if self._first_s is None else self._last_s - self._first_s
+
     def stuck(self) -> Stuck | None:
         """The call into the runtime that has taken too long, if there is one."""
         return self._progress.stuck()
@@ -100,6 +107,8 @@ class Inference:
             while (frame := self._next()) is not None:
                 with self._progress.during("infer", INFER_LIMIT_S):
                     self._handle(frame)
+                self._last_s = self._clock()
+                self._first_s = self._last_s if self._first_s is None else self._first_s
 
     def _next(self) -> Frame | None:
         delay_s = self._pacer.delay_s(self._clock())

@@ -98,6 +98,7 @@ class Supervisor:
         names = tuple(one.name for one in settings.stream)
         self._reporter = MetricsReporter(self._registry, settings.device.name, names, self._started_s)
         self._left_behind = 0
+        self._active_s: dict[str, float] = {}
 
     def run(self) -> Summary:
         """Start everything, watch over it, and end it in order."""
@@ -187,6 +188,7 @@ class Supervisor:
             for one in streams
             for part in (one.inference, one.capture)
         ]
+        self._active_s = {one.name: one.inference.active_s for one in streams}
         self._left_behind = joined.count(False) + sum(one.capture.abandoned for one in streams)
         if self._left_behind:
             logger.warning("%d threads are stuck in native calls and are left behind", self._left_behind)
@@ -216,6 +218,7 @@ class Supervisor:
             tuple(one.name for one in self._settings.stream),
             self._states,
             [sink.health() for sink in self._sinks],
+            active_s=self._active_s,
             duration_s=self._around.clock() - self._started_s,
             threads_left_behind=self._left_behind,
         )

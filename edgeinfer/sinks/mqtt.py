@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections import deque
 from types import TracebackType
 from typing import Any
@@ -34,7 +35,9 @@ from edgeinfer.sinks.topics import ONLINE, RETAINED_KINDS, STOPPED, Topics
 logger = logging.getLogger(__name__)
 
 MAX_UNSENT_BYTES = 1024 * 1024
-FAREWELL_TIMEOUT_S = 2.0
+FAREWELL_TIMEOUT_S = 1.5
+SHORT_CONNECTION_S = 5.0
+MANY_SHORT_CONNECTIONS = 3
 _NOT_AUTHORIZED = frozenset({"Not authorized", "Bad user name or password"})
 
 
@@ -52,6 +55,8 @@ class MqttSink:
         self._connected = False
         self._answered = False
         self._stopping = False
+        self._connected_s = 0.0
+        self._short_connections = 0
         self._fault = "not connected yet"
         self._sent = 0
         self._dropped = 0
@@ -173,11 +178,12 @@ class MqttSink:
         client.drop_out_messages()
         with self._documents_lock:
             with self._lock:
-                self._connected, self._fault = True, ""
+                self._connected, self._fault, self._connected_s = True, "", time.monotonic()
             client.publish(self._topics.availability, ONLINE, qos=1, retain=True)
             for topic, payload in self._retained.items():
                 self._publish_retained(topic, payload)
-        logger.info("connected to the MQTT broker %s", self._settings.url)
+        level = logging.INFO if self._short_connections < MANY_SHORT_CONNECTIONS else logging.DEBUG
+        logger.log(level, "connected to the MQTT broker %s", self._settings.url)
 
     def _on_connect_fail(self, client: Client, userdata: Any) -> None:
         # paho calls this while it handles the exception and does not pass it on.
@@ -198,7 +204,7 @@ class MqttSink:
         if stopping:
             return
         if was_connected:
-            self._report(logging.WARNING, self._loss(str(reason)))
+            self._lose(str(reason))
         elif not answered:
             self._report(logging.ERROR, self._silence())
 
@@ -210,11 +216,15 @@ class MqttSink:
             return f'{text}; a broker without MQTT 5 needs mqtt.version = "3.1.1"; retrying slowly'
         return f"{text}; retrying slowly"
 
-    def _loss(self, reason: str) -> str:
-        text = f"lost the MQTT broker {self._settings.url}: {reason}"
-        if reason == "Session taken over":
-            return f"{text}: another client has the same client id; each device needs its own name"
-        return f"{text}; reconnecting"
+    def _lose(self, reason: str) -> None:
+        short = time.monotonic() - self._connected_s < SHORT_CONNECTION_S
+        self._short_connections = self._short_connections + 1 if short else 0
+        text = f"lost the MQTT broker {self._settings.url}: {reason}; reconnecting"
+        if self._short_connections >= MANY_SHORT_CONNECTIONS:
+            text += ". It closes each new connection soon: another client may have the same client id, "
+            text += f"which is by default the device's name, here `{self._topics.device}`"
+        told_enough = self._short_connections > MANY_SHORT_CONNECTIONS
+        self._report(logging.DEBUG if told_enough else logging.WARNING, text)
 
     def _silence(self) -> str:
         text = f"the MQTT broker {self._settings.url} closed the connection without an answer"
