@@ -37,8 +37,9 @@ class Frame:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of an image; columns and length of a window."""
-        return self.data.shape[1], self.data.shape[0]
+        """Width and height of an image; columns and length of a window; a row of numbers has the length 1."""
+        length, width = self.data.shape[:2] if self.data.ndim > 1 else (1, self.data.size)
+        return width, length
 
 
 class Quantization(Struct, frozen=True):
