@@ -30,11 +30,6 @@ class Counter:
         with self._lock:
             self._value += amount
 
-    def set_at_least(self, total: int) -> None:
-        """Take over a total that is counted elsewhere."""
-        with self._lock:
-            self._value = max(self._value, total)
-
     @property
     def value(self) -> int:
         """The total so far."""
