@@ -32,7 +32,7 @@ class Bare(Protocol):
 
 
 class Report(Struct, frozen=True):
-    """Medians over the repetitions. `latency_ms` are medians over all frames, `other` what is left."""
+    """Medians over the repetitions. `latency_ms` are medians over all frames, `other` is the rest."""
 
     schema: int
     model: str
@@ -119,10 +119,12 @@ def measure(
     call = cast(Bare, pipeline.backend).bare()
     name = pipeline.backend.inputs[0].name
     tensors = [{name: pipeline.preprocess(frame.data).tensor} for frame in frames]
-    latencies: list[Latency] = []
+    latencies: list[tuple[float, Latency]] = []
 
     def whole(index: int) -> None:
-        latencies.append(pipeline.process(frames[index]).latency_ms)
+        started_s = clock()
+        latency = pipeline.process(frames[index]).latency_ms
+        latencies.append(((clock() - started_s) * 1e3, latency))
 
     def bare(index: int) -> None:
         call(tensors[index])
@@ -143,7 +145,7 @@ def measure(
         pipeline_fps=round(1 / whole_s, 2),
         bare_fps=round(1 / bare_s, 2),
         ratio=round(bare_s / whole_s, 4),
-        latency_ms=_stages(latencies, whole_s * 1e3),
+        latency_ms=_stages(latencies),
     )
 
 
@@ -166,11 +168,11 @@ def _time(work: Callable[[int], None], order: Sequence[int], clock: Callable[[],
     return clock() - started
 
 
-def _stages(latencies: Sequence[Latency], whole_ms: float) -> dict[str, float]:
-    stages = {
-        "preprocess": statistics.median(one.preprocess for one in latencies),
-        "infer": statistics.median(one.infer for one in latencies),
-        "postprocess": statistics.median(one.postprocess for one in latencies),
-    }
-    stages["other"] = max(0.0, whole_ms - sum(stages.values()))
-    return {name: round(value, 3) for name, value in stages.items()}
+def _stages(latencies: Sequence[tuple[float, Latency]]) -> dict[str, float]:
+    rows = [
+        (one.preprocess, one.infer, one.postprocess, whole_ms - one.preprocess - one.infer - one.postprocess)
+        for whole_ms, one in latencies
+    ]
+    names = ("preprocess", "infer", "postprocess", "other")
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return {name: round(statistics.median(column), 3) for name, column in columns}

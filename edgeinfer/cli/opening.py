@@ -55,7 +55,7 @@ def _find(name: str) -> Path:
     path = Path(name)
     if path.exists():
         return path
-    if len(path.parts) > 1 or path.suffix == ".eib":
+    if "/" in name or path.suffix == ".eib":
         raise StoreError(f"{name}: no such bundle")
     from edgeinfer.places import state_folder
     from edgeinfer.store.slots import Store
