@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+NO_ZOO = "the zoo of third-party models is not here (EDGEINFER_ZOO)"
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without the zoo its tests are left out, and the summary says how many."""
     if zoo_folder().is_dir():
         return
-    absent = pytest.mark.skip(reason="the zoo of third-party models is not here (EDGEINFER_ZOO)")
+    absent = pytest.mark.skip(reason=NO_ZOO)
     for item in items:
         if item.get_closest_marker("zoo"):
             item.add_marker(absent)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests of the zoo were left out, above pytest's own last line."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = [report for report in skipped if NO_ZOO in str(report.longrepr)]
+    if left_out:
+        terminalreporter.write_line(f"{len(left_out)} tests left out: {NO_ZOO}")
