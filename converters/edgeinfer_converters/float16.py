@@ -11,7 +11,7 @@ from onnxconverter_common import float16
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.foreign import GRAPH_ERRORS, short_reason
-from edgeinfer_converters.importers.external_data import all_tensors
+from edgeinfer_converters.importers.messages import all_tensors
 from edgeinfer_converters.importers.onnx import is_quantized
 
 LARGEST = float(np.finfo(np.float16).max)

@@ -14,7 +14,7 @@ import onnx
 from edgeinfer import __version__
 from edgeinfer.strict import Struct, encode_json
 from edgeinfer_converters.choose import Decision
-from edgeinfer_converters.importers.external_data import all_tensors
+from edgeinfer_converters.importers.messages import all_tensors
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.verify import Comparison
 

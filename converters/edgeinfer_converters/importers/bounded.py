@@ -18,21 +18,26 @@ def read_bounded(path: Path, *, limit_bytes: int = MAX_MODEL_BYTES) -> bytes:
     Raises ModelError: no such file, a folder or device, not readable, empty, over the limit.
     """
     descriptor = _open(path)
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise ModelError(f"{path} is a folder, not a model file", hint="name the file inside it")
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{path} is not a regular file", hint="copy the model into a file")
-        if status.st_size > limit_bytes:
-            raise ModelError(
-                f"{path} has {status.st_size} bytes; {limit_bytes} is the most that a model may have",
-                hint="an edge device cannot hold it: export a smaller model",
-            )
-        data = stream.read(limit_bytes + 1)
-    if not data:
+    try:
+        _check(os.fstat(descriptor), path, limit_bytes)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return stream.read(limit_bytes)
+    finally:
+        os.close(descriptor)
+
+
+def _check(status: os.stat_result, path: Path, limit_bytes: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise ModelError(f"{path} is a folder, not a model file", hint="name the file inside it")
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelError(f"{path} is not a regular file", hint="copy the model into a file")
+    if not status.st_size:
         raise ModelError(f"{path} is empty", hint="export or download the model again")
-    return data
+    if status.st_size > limit_bytes:
+        raise ModelError(
+            f"{path} has {status.st_size} bytes; {limit_bytes} is the most that a model may have",
+            hint="an edge device cannot hold it: export a smaller model",
+        )
 
 
 def _open(path: Path) -> int:

@@ -15,16 +15,15 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import Message
 from onnx import TensorProto
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.importers.bounded import MAX_MODEL_BYTES
+from edgeinfer_converters.importers.messages import all_tensors
 
 _KEYS = frozenset({"location", "offset", "length", "checksum"})
 _NUMBER = re.compile(r"\d{1,15}\Z", re.ASCII)
@@ -65,19 +64,6 @@ def embed_external_data(model: onnx.ModelProto, path: Path) -> int:
         tensor.ClearField("data_location")
         tensor.raw_data = data
     return total_bytes
-
-
-def all_tensors(message: Message) -> Iterator[TensorProto]:
-    """Every TensorProto inside a message, however deep and whichever field holds it."""
-    pending = [message]
-    while pending:
-        current = pending.pop()
-        if isinstance(current, TensorProto):
-            yield current
-            continue
-        for field, value in current.ListFields():
-            if field.message_type is not None:
-                pending.extend([value] if isinstance(value, Message) else value)
 
 
 def _is_external(tensor: TensorProto) -> bool:

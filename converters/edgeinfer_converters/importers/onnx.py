@@ -12,6 +12,7 @@ from edgeinfer_converters.graph.operators import unsupported_operators
 from edgeinfer_converters.graph.walk import all_nodes
 from edgeinfer_converters.importers.bounded import MAX_MODEL_BYTES, read_bounded
 from edgeinfer_converters.importers.external_data import embed_external_data
+from edgeinfer_converters.importers.messages import has_broken_text
 
 MIN_OPSET = 7
 _QUANTIZED_PREFIXES = ("QLinear", "QGemm", "QMoE", "QAttention", "QOrdered", "Quantize", "Dequantize")
@@ -56,6 +57,8 @@ def _parse(data: bytes, path: Path) -> onnx.ModelProto:
         model.ParseFromString(data)
     except DecodeError as error:
         raise _not_onnx(path, data, "it is truncated or another format") from error
+    if has_broken_text(model):
+        raise _not_onnx(path, data, "a name in it is not UTF-8 text")
     if not model.HasField("graph") or not model.opset_import:
         raise _not_onnx(path, data, "it has no graph or no opset")
     return model
