@@ -25,6 +25,7 @@ PROTOCOLS = {
     "rtsps": "rtsps,rtsp,rtp,tls,tcp",
 }
 PORTS = {"http": 80, "https": 443, "rtsp": 554, "rtsps": 322}
+CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 MAX_PASSWORD_BYTES = 1024
 
 
@@ -85,9 +86,9 @@ class StreamSource(FrameSource):
             chosen["rtsp_transport"] = transport
         if isinstance(self._options, TlsOptions):
             chosen["tls_verify"] = str(int(self._options.verify))
-            authorities = self._options.ca_file or ssl.get_default_verify_paths().cafile
-            if self._options.verify and authorities:
-                chosen["ca_file"] = authorities
+            if self._options.verify:
+                host = urlsplit(self._uri.target).hostname or ""
+                chosen |= {"ca_file": _authorities(self._options), "verifyhost": host}
         return chosen
 
     def _diagnose(self) -> tuple[str, str]:
@@ -109,6 +110,22 @@ class StreamSource(FrameSource):
             f"{host} answers at port {port}, but gives no video (waited up to {waited_s:g} s)",
             f"look at the path, user name and password{trust}; FFmpeg's own line above may tell more",
         )
+
+
+def _authorities(options: TlsOptions) -> str:
+    """The file of certificates that may vouch for a server."""
+    if options.ca_file is not None:
+        Path(options.ca_file).open("rb").close()  # FFmpeg would not say what is wrong with it
+        return options.ca_file
+    # OpenSSL's own default is a folder on Debian, and FFmpeg takes files only.
+    found = [name for name in (ssl.get_default_verify_paths().cafile, *CERTIFICATES) if name]
+    for name in found:
+        if Path(name).is_file():
+            return name
+    raise SourceError(
+        f"there are no certificates of authorities on this machine ({', '.join(found)})",
+        hint="install the package ca-certificates, or name a file: `#ca_file=…`",
+    )
 
 
 def _password(path: Path) -> str:

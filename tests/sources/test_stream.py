@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from edgeinfer.errors import SettingsError, SourceError
 from edgeinfer.processing.spec import ImageInput
-from edgeinfer.sources import Source, open_source
+from edgeinfer.sources import Source, open_source, stream
 from tests.fixtures.clips import HEIGHT, WIDTH, number_of, write_clip
 from tests.fixtures.video_servers import PASSWORD, USER, http_server, rtsp_server, silent_server
 
@@ -198,12 +198,61 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return paths
 
 
-def test_a_server_that_nobody_vouches_for_is_refused(certificate: tuple[Path, Path]) -> None:
-    with http_server(frames=3, tls=certificate) as port:
-        uri = f"https://127.0.0.1:{port}/stream"
+@pytest.mark.parametrize("scheme", ["https", "rtsps"])
+def test_a_server_that_nobody_vouches_for_is_refused(scheme: str, certificate: tuple[Path, Path]) -> None:
+    server = http_server if scheme == "https" else rtsp_server
+    with server(frames=MANY, tls=certificate) as port:
+        uri = f"{scheme}://127.0.0.1:{port}/stream"
         with pytest.raises(SourceError, match="gives no video") as caught, open_source(uri, SPEC):
             pass
         assert "the certificate (`#ca_file=…`)" in caught.value.hint
         for options in ("verify=0", f"ca_file={quote(str(certificate[0]))}"):
             with open_source(f"{uri}#{options}", SPEC) as source:
                 assert numbers(source, 3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("scheme", ["https", "rtsps"])
+def test_a_certificate_for_another_name_is_refused(scheme: str, certificate: tuple[Path, Path]) -> None:
+    server = http_server if scheme == "https" else rtsp_server
+    with server(frames=MANY, tls=certificate) as port:
+        uri = f"{scheme}://localhost:{port}/stream#ca_file={quote(str(certificate[0]))}"
+        with pytest.raises(SourceError, match="localhost answers at port"), open_source(uri, SPEC):
+            pass
+
+
+def test_an_absent_file_of_certificates_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    with (
+        pytest.raises(SourceError, match=f"{path}: No such file"),
+        open_source(f"https://127.0.0.1:9/x#ca_file={path}", SPEC),
+    ):
+        pass
+
+
+class NoPaths:
+    """What OpenSSL says of itself on Debian: a folder, and no file."""
+
+    cafile = None
+
+
+def test_the_certificates_of_the_system_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: tuple[Path, Path]
+) -> None:
+    monkeypatch.setattr("ssl.get_default_verify_paths", NoPaths)
+    monkeypatch.setattr(stream, "CERTIFICATES", (str(tmp_path / "absent.pem"), str(certificate[0])))
+    with (
+        http_server(frames=3, tls=certificate) as port,
+        open_source(f"https://127.0.0.1:{port}/stream", SPEC) as source,
+    ):
+        assert numbers(source, 3) == [0, 1, 2]
+
+
+def test_a_system_without_certificates_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssl.get_default_verify_paths", NoPaths)
+    monkeypatch.setattr(stream, "CERTIFICATES", (str(tmp_path / "absent.pem"),))
+    with (
+        pytest.raises(SourceError, match="no certificates of authorities") as caught,
+        open_source("https://127.0.0.1:9/x", SPEC),
+    ):
+        pass
+    assert "ca-certificates" in caught.value.hint
