@@ -107,7 +107,7 @@ def _choose_format(source: ModelFormat, profile: Profile, wishes: Wishes) -> Dec
     if wishes.model_format == source:
         return Decision(what="format", choice=source, reason="asked for")
     if profile.runtime and profile.runtime[0].name != RUNTIMES[source]:
-        reason = f"the model's own; {profile.runtime[0].name}, which the profile prefers, needs another"
+        reason = f"the model's own; the profile would prefer one for {profile.runtime[0].name}"
         return Decision(what="format", choice=source, reason=reason)
     return Decision(what="format", choice=source, reason="the model's own, and the profile's first runtime")
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from edgeinfer.backends import open_backend
 from edgeinfer.bundle.keys import PrivateKey, development_key, load_private_key
-from edgeinfer.bundle.model_file import describe_model
 from edgeinfer.errors import SettingsError, UsageError
 from edgeinfer.host import Host, detect_host, host_profile
 from edgeinfer.processing.spec import PipelineSpec
@@ -78,7 +77,7 @@ def build(options: BuildOptions) -> Report:
     check_destinations(options)
     key = _key(options)
     host = detect_host()
-    profile = host_profile(host) if options.profile == HOST else load_profile(options.profile)
+    profile = find_profile(options.profile, host)
     file = read_pipeline(options.pipeline)
     announce(f"reading {options.model.name}")
     source = read_source(options.model)
@@ -105,6 +104,11 @@ def build(options: BuildOptions) -> Report:
     if options.report is not None:
         write_report(options.report, report)
     return report
+
+
+def find_profile(name: str, host: Host | None = None) -> Profile:
+    """An installed profile; `host` is the one that this machine matches. Raises SettingsError."""
+    return host_profile(host or detect_host()) if name == HOST else load_profile(name)
 
 
 def check_destinations(options: BuildOptions) -> None:
@@ -144,8 +148,10 @@ def _furnish(
         announce("preparing the graph")
         graph = prepared_graph(source, plan.runtime)
         data = serialized(graph)
-    described = describe_model(data, plan.model_format)
-    spec = resolve_pipeline(file, described.inputs, described.outputs)
+    # From the runtime, as on the device: some operators' outputs have no shape in the file.
+    with open_backend(data, plan.model_format, local_options(profile)) as backend:
+        inputs, outputs = backend.inputs, backend.outputs
+    spec = resolve_pipeline(file, inputs, outputs)
     if needs_threshold(spec) and options.calibration is None:
         raise UsageError(
             f'{file.path}: threshold = "auto" is learnt from --calibration data, and there are none',
@@ -156,12 +162,12 @@ def _furnish(
         options.evaluation,
         spec,
         file.labels,
-        described.inputs,
+        inputs,
         effort=options.effort,
         seed=options.seed,
     )
     timed = same_instruction_set(host, profile) and _runs_on_cpu(plan)
-    return Workshop(source, graph, spec, file.labels, profile, samples, options.max_drop, timed)
+    return Workshop(source, graph, spec, file.labels, profile, host, samples, options.max_drop, timed)
 
 
 def _runs_on_cpu(plan: Plan) -> bool:
@@ -181,7 +187,13 @@ def _golden(workshop: Workshop, emitted: EmittedModel, spec: PipelineSpec) -> tu
     options = local_options(workshop.profile)
     with open_backend(emitted.data, workshop.source.model_format, options) as backend:
         tolerance = tolerance_db(emitted.precision, spec, emitted.comparison.worst_sqnr_db)
-        return golden_members(backend, workshop.data.verification, spec, min_sqnr_db=tolerance)
+        return golden_members(
+            backend,
+            workshop.data.verification,
+            spec,
+            min_sqnr_db=tolerance,
+            model_bytes=len(emitted.data),
+        )
 
 
 def _provenance(
@@ -241,6 +253,7 @@ def _report(
         golden_samples=golden_samples,
         timing=emitted.timing,
         timing_note=_timing_note(workshop, emitted),
+        next_step=_next_step(options, parcel, workshop.host),
     )
 
 
@@ -263,7 +276,13 @@ def advice(comparison: Comparison, max_drop: float) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _next_step(options: BuildOptions, parcel: Parcel, host: Host) -> str:
+    if parcel.profile.cpu.architecture != host.architecture:
+        return f"copy it to the device, and there: edgeinfer install {options.output.name}"
+    return f"edgeinfer bench {options.output}"
+
+
 def _timing_note(workshop: Workshop, emitted: EmittedModel) -> str:
     if emitted.precision in ("as-is", "float32") or workshop.timed:
         return ""
-    return f"not measured: this machine is no {workshop.profile.name}; its profile decided (estimated)"
+    return f"estimated by the profile: this machine is no {workshop.profile.name}"

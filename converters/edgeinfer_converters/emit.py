@@ -9,6 +9,7 @@ import onnx
 
 from edgeinfer.backends import Backend, BackendOptions, open_backend
 from edgeinfer.errors import BudgetError, DataError
+from edgeinfer.host import Host
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile
 from edgeinfer_converters.calibrate import observe
@@ -32,6 +33,7 @@ class Workshop:
     spec: PipelineSpec
     labels: tuple[str, ...]
     profile: Profile
+    host: Host
     data: Data
     max_drop: float
     timed: bool

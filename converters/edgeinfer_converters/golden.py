@@ -41,14 +41,15 @@ MARGIN_DB = 6.0
 
 MAX_SAMPLES = 4
 MAX_CANDIDATES = 16
-BUDGET_BYTES = 512 * 1024
-"""Golden data must not outweigh a small model; one sample is always kept."""
+BUDGET_BYTES = 64 * 1024
+BUDGET_SHARE = 0.25
+"""Golden data take a quarter of the model's size at most, or 64 KiB; one sample is always kept."""
 
 _SEED = 20240229  # any: made-up inputs have to be the same in every build
 
 
 def golden_members(
-    backend: Backend, samples: Iterable[Sample], spec: PipelineSpec, *, min_sqnr_db: float
+    backend: Backend, samples: Iterable[Sample], spec: PipelineSpec, *, min_sqnr_db: float, model_bytes: int
 ) -> tuple[dict[str, bytes], int]:
     """The members by path, and how many samples they hold.
 
@@ -63,7 +64,7 @@ def golden_members(
     if classification:
         first = backend.outputs[0].name
         runs.sort(key=lambda run: -_lead(run[1][first]))  # stable: ties stay in the data's order
-    runs = runs[: _fitting(runs[0])]
+    runs = runs[: _fitting(runs[0], max(BUDGET_BYTES, int(model_bytes * BUDGET_SHARE)))]
     inputs, outputs = ([run[part] for run in runs] for part in (0, 1))
     members = pack_golden(
         _stacked(inputs, backend.inputs),
@@ -123,9 +124,9 @@ def _lead(scores: Array) -> float:
     return float(ordered[-1] - ordered[-2]) / spread if ordered.size > 1 and spread > 0 else 0.0
 
 
-def _fitting(run: tuple[Mapping[str, Array], Mapping[str, Array]]) -> int:
+def _fitting(run: tuple[Mapping[str, Array], Mapping[str, Array]], budget_bytes: int) -> int:
     sample_bytes = sum(array.nbytes for part in run for array in part.values())
-    return max(1, min(MAX_SAMPLES, BUDGET_BYTES // max(1, sample_bytes)))
+    return max(1, min(MAX_SAMPLES, budget_bytes // max(1, sample_bytes)))
 
 
 def _stacked(runs: Sequence[Mapping[str, Array]], tensors: Sequence[TensorInfo]) -> dict[str, Array]:

@@ -10,7 +10,7 @@ from edgeinfer.files import write_atomically
 from edgeinfer.strict import Struct, encode_json
 from edgeinfer_converters.choose import Decision
 from edgeinfer_converters.measure import Timing
-from edgeinfer_converters.verify import Comparison
+from edgeinfer_converters.verify import MAX_SQNR_DB, Comparison
 
 REPORT_NAME = "report.json"
 WIDTH = 80
@@ -52,6 +52,7 @@ class Report(Struct, frozen=True):
     golden_samples: int
     timing: Timing | None = None
     timing_note: str = ""
+    next_step: str = ""
 
 
 def dump_report(report: Report) -> bytes:
@@ -90,13 +91,8 @@ def summary(report: Report) -> str:
     )
     for warning in report.warnings:
         lines += _entry("warning", warning)
-    lines += ["", f"written: {bundle.path}", f"try it:  {next_command(report)}"]
+    lines += ["", f"written: {bundle.path}", f"next:    {report.next_step}"]
     return "\n".join(lines) + "\n"
-
-
-def next_command(report: Report) -> str:
-    """What a user would run next."""
-    return f"edgeinfer bundle inspect {report.bundle.path}"
 
 
 def _entry(label: str, text: str) -> list[str]:
@@ -121,20 +117,30 @@ def _accuracy(report: Report) -> str:
         return f"{accuracy.metric} {accuracy.converted:.4f} {on}"
     return (
         f"{accuracy.metric} {accuracy.reference:.4f} -> {accuracy.converted:.4f} {on} "
-        f"(drop {accuracy.drop:.4f}, at most {report.max_drop:g} allowed)"
+        f"({_change(accuracy.drop)}; a drop of {report.max_drop:g} is allowed)"
     )
+
+
+def _change(drop: float) -> str:
+    if drop == 0:
+        return "no drop"
+    return f"{drop:.4f} worse" if drop > 0 else f"{-drop:.4f} better"
 
 
 def _compared(report: Report) -> str:
     comparison = report.comparison
     if comparison.worst_sqnr_db is None:
         return ""
-    parts = [f"SQNR {comparison.worst_sqnr_db:.1f} dB"]
-    if len(comparison.sqnr_db) > 1:
-        parts[0] += " (worst output)"
+    parts = [_sqnr(comparison.worst_sqnr_db, outputs=len(comparison.sqnr_db))]
     if comparison.agreement is not None:
         parts.append(f"same top class {comparison.agreement:.1%}")
     return f"with the float model, on {comparison.samples} samples {report.data}: {', '.join(parts)}"
+
+
+def _sqnr(worst_db: float, *, outputs: int) -> str:
+    if worst_db >= MAX_SQNR_DB:
+        return "equal to the last bit"
+    return f"SQNR {worst_db:.1f} dB" + (" (worst output)" if outputs > 1 else "")
 
 
 def _speed(report: Report) -> str:

@@ -22,6 +22,8 @@ from edgeinfer.strict import replace
 
 MAX_PIPELINE_BYTES = 1024 * 1024
 MAX_LABELS_BYTES = 4 * 1024 * 1024
+NO_LABEL = "???"
+"""What label files write where a number has no class; a blank line is taken for it."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,16 @@ def _with_some_threshold(spec: PipelineSpec) -> PipelineSpec:
 def _labels(path: Path, pipeline: Path) -> tuple[str, ...]:
     data = _read(path, MAX_LABELS_BYTES, f"labels file (named in {pipeline})")
     try:
-        lines = data.decode("utf-8").rstrip().split("\n")
+        lines = data.decode("utf-8-sig").rstrip().split("\n")
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not UTF-8 text ({error})") from error
     labels = tuple(line.strip() for line in lines)
     if not any(labels):
         raise SettingsError(f"{path}: there are no labels in it", hint="one line for each class")
-    return labels
+    for number, label in enumerate(labels, start=1):
+        if not label.isprintable():
+            raise SettingsError(f"{path}, line {number}: {label[:40]!a} is not printable text")
+    return tuple(label or NO_LABEL for label in labels)
 
 
 def _read(path: Path, limit_bytes: int, what: str) -> bytes:

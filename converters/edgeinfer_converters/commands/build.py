@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from pathlib import Path
 
@@ -80,21 +79,26 @@ def execute(arguments: argparse.Namespace) -> int:
 def _prune(text: str) -> str:
     if text in ("none", "auto"):
         return text
-    ratio = float(text)
-    if not 0 < ratio < 1:
+    if not 0 < _number(text) < 1:
         raise argparse.ArgumentTypeError("a ratio lies between 0 and 1")
     return text
 
 
 def _drop(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or not 0 <= value <= 1:
+    value = _number(text)
+    if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError("a drop lies between 0 and 1")
     return value
 
 
 def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("a seed is not negative")
-    return value
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError("a seed is a whole number, not negative")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"`{text}` is no number") from error

@@ -7,6 +7,8 @@ numpy would load a whole array at once: here each member of the archive is read 
 from __future__ import annotations
 
 import contextlib
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,12 +20,17 @@ import numpy as np
 
 from edgeinfer.errors import DataError
 from edgeinfer.frames import Array, TensorInfo
+from edgeinfer.processing.preprocess import Geometry
+from edgeinfer.processing.spec import ImageInput
 from edgeinfer_converters.samples.sample import Request, Sample, Truth, check_finite
 
 LABELS = "labels"
 MAX_SAMPLE_BYTES = 256 * 1024 * 1024
 MAX_LABELS_BYTES = 64 * 1024 * 1024
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
+_FAULTS = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError),
+    *(SyntaxError, tokenize.TokenError, TypeError, MemoryError),  # numpy parses headers as Python literals
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +51,14 @@ class ArrayFile:
     """A sample source over the arrays of a .npz."""
 
     def __init__(
-        self, path: Path, members: dict[TensorInfo, Member], truths: tuple[Truth, ...] | None
+        self,
+        path: Path,
+        members: dict[TensorInfo, Member],
+        truths: tuple[Truth, ...] | None,
+        geometry: Geometry | None = None,
     ) -> None:
         self._path = path
+        self._geometry = geometry
         self._members = members
         self._truths = truths
 
@@ -73,7 +85,7 @@ class ArrayFile:
             for position in chosen:
                 where = f"{self._path}, sample {position}"
                 inputs = {tensor.name: self._input(tensor, next(rows[tensor]), where) for tensor in rows}
-                yield Sample(where, inputs, None, self._truths[position] if self._truths else None)
+                yield Sample(where, inputs, self._geometry, self._truths[position] if self._truths else None)
 
     def _input(self, tensor: TensorInfo, row: Array, where: str) -> Array:
         check_finite(row, where)
@@ -91,7 +103,15 @@ def open_source(path: Path, request: Request) -> ArrayFile:
         truths = None
         if request.purpose == "evaluation" and LABELS in members:
             truths = _truths(archive, members[LABELS], counts.pop(), request, path)
-    return ArrayFile(path, inputs, truths)
+    return ArrayFile(path, inputs, truths, _geometry(request))
+
+
+def _geometry(request: Request) -> Geometry | None:
+    """Boxes in what was preprocessed already are in pixels of the model's input."""
+    image = request.spec.input[0]
+    if not isinstance(image, ImageInput):
+        return None
+    return Geometry(1.0, 1.0, 0.0, 0.0, *image.size)
 
 
 @contextlib.contextmanager
@@ -130,7 +150,9 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     }
     if version not in readers:
         raise ValueError(f"array format {version}")
-    shape, fortran, dtype = readers[version](stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy guesses that a damaged header was written by Python 2
+        shape, fortran, dtype = readers[version](stream)
     if any(side < 0 for side in shape):
         raise ValueError(f"negative shape {shape}")
     return shape, fortran, dtype

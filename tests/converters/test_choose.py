@@ -1,0 +1,132 @@
+"""Plans: which precisions are tried, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeinfer.backends import ModelFormat
+from edgeinfer.errors import CompatibilityError, UsageError
+from edgeinfer.host import Host
+from edgeinfer.profile import Cpu, Profile, load_profile, profile_names
+from edgeinfer.strict import replace
+from edgeinfer_converters.choose import Plan, Wishes, make_plan, same_instruction_set
+
+PI = load_profile("raspberry-pi-4")
+JETSON = load_profile("jetson-orin-nano")
+
+
+def plan(
+    wishes: Wishes, *, profile: Profile = PI, source: ModelFormat = "onnx", quantized: bool = False
+) -> Plan:
+    return make_plan(source, profile, wishes, quantized=quantized)
+
+
+def tried(made: Plan) -> list[str]:
+    return [candidate.precision for candidate in made.candidates]
+
+
+def with_speed(profile: Profile, **speeds: str) -> Profile:
+    return replace(profile, runtime=tuple(replace(one, **speeds) for one in profile.runtime))
+
+
+def test_auto_with_calibration_tries_int8_first() -> None:
+    made = plan(Wishes(calibrated=True))
+    assert tried(made) == ["int8", "float32"]
+    assert made.runtime.name == "onnxruntime"
+    assert "would prefer one for tflite" in made.decisions[0].reason
+
+
+def test_auto_without_calibration_says_what_int8_would_need() -> None:
+    made = plan(Wishes())
+    assert tried(made) == ["float32"]
+    assert made.decisions[1].choice == "int8"
+    assert "--calibration" in made.decisions[1].reason
+
+
+def test_auto_where_int8_is_slow() -> None:
+    made = plan(Wishes(calibrated=True), profile=with_speed(PI, int8="slow"))
+    assert tried(made) == ["float32"]
+    assert made.decisions[1].reason == "slow with onnxruntime there"
+
+
+def test_auto_where_float16_is_the_default() -> None:
+    assert tried(plan(Wishes(), profile=JETSON)) == ["float16", "float32"]
+    assert tried(plan(Wishes(calibrated=True), profile=JETSON)) == ["int8", "float16", "float32"]
+
+
+@pytest.mark.parametrize("name", profile_names())
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_every_profile_has_a_plan_that_ends_in_what_runs_everywhere(name: str, *, calibrated: bool) -> None:
+    made = plan(Wishes(calibrated=calibrated), profile=load_profile(name))
+    assert tried(made)[-1] == "float32"
+    assert all(candidate.reason for candidate in made.candidates)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_what_is_asked_for_is_the_only_candidate(precision: str) -> None:
+    made = plan(Wishes(precision=precision, calibrated=True))  # type: ignore[arg-type]  # of the list above
+    assert tried(made) == [precision]
+    assert made.candidates[0].reason == "asked for"
+
+
+def test_what_is_slow_is_built_with_a_warning() -> None:
+    made = plan(Wishes(precision="float16"))
+    assert made.warnings == ("float16 is slow with onnxruntime on this profile",)
+    assert plan(Wishes(precision="float32")).warnings == ()
+
+
+def test_what_cannot_run_is_refused() -> None:
+    with pytest.raises(UsageError, match="onnxruntime cannot run it"):
+        plan(Wishes(precision="float16"), profile=with_speed(PI, float16="unsupported"))
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message", "hint"),
+    [
+        (Wishes(precision="int8"), "needs --calibration", "a folder of images"),
+        (Wishes(precision="mixed", calibrated=True), "--precision mixed", "auto, float32, float16, int8"),
+        (Wishes(prune="auto"), "does not prune", "--prune none"),
+        (Wishes(prune="0.3"), "--prune 0.3", "--prune none"),
+        (Wishes(model_format="tflite"), "emits onnx from onnx models only", "--format onnx"),
+    ],
+)
+def test_what_is_refused_says_what_works(wishes: Wishes, message: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        plan(wishes)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(("source", "quantized"), [("tflite", False), ("onnx", True)])
+def test_some_models_are_packed_as_they_are(source: ModelFormat, *, quantized: bool) -> None:
+    made = plan(Wishes(calibrated=True), source=source, quantized=quantized)
+    assert tried(made) == ["as-is"]
+    with pytest.raises(UsageError, match="packed as it is"):
+        plan(Wishes(precision="float32"), source=source, quantized=quantized)
+
+
+def test_the_format_may_be_named() -> None:
+    made = plan(Wishes(model_format="tflite"), source="tflite")
+    assert made.decisions[0].reason == "asked for"
+    with pytest.raises(UsageError, match="--format onnx"):
+        plan(Wishes(model_format="onnx"), source="tflite")
+
+
+def test_a_profile_without_the_runtime() -> None:
+    with pytest.raises(CompatibilityError, match="jetson-orin-nano has no runtime for tflite") as caught:
+        plan(Wishes(), source="tflite", profile=JETSON)
+    assert "onnxruntime" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("architecture", "features", "same"),
+    [
+        ("aarch64", {"asimd", "crc32", "fp"}, True),
+        ("aarch64", {"asimd", "crc32", "asimddp"}, False),
+        ("aarch64", {"asimd"}, False),
+        ("x86_64", {"asimd", "crc32"}, False),
+    ],
+)
+def test_the_same_instruction_set(architecture: str, features: set[str], *, same: bool) -> None:
+    cpu = Cpu(architecture="aarch64", core="A72", cores=4, features=("asimd", "crc32"), lacks=("asimddp",))
+    host = Host(architecture=architecture, features=frozenset(features))
+    assert same_instruction_set(host, replace(PI, cpu=cpu)) is same

@@ -1,0 +1,114 @@
+"""Reports for programs and for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgeinfer.errors import UsageError
+from edgeinfer.strict import decode_json, replace
+from edgeinfer_converters.choose import Decision
+from edgeinfer_converters.evaluate import Accuracy
+from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.report import (
+    BundleFacts,
+    ModelFacts,
+    Report,
+    check_report_folder,
+    dump_report,
+    summary,
+    write_report,
+)
+from edgeinfer_converters.verify import Comparison
+
+REPORT = Report(
+    schema=1,
+    bundle=BundleFacts(path="person.eib", size_bytes=412_345, sha256="0" * 64),
+    model=ModelFacts(
+        name="person",
+        version="1.0.0",
+        task="classification",
+        format="onnx",
+        precision="int8",
+        size_bytes=286_900,
+        source_size_bytes=1_851_412,
+    ),
+    profile="raspberry-pi-4",
+    decisions=(Decision(what="precision", choice="int8", reason="fast integer kernels " * 6),),
+    data="of the evaluation data",
+    comparison=Comparison(
+        samples=136,
+        sqnr_db={"a": 30.0, "b": 21.6},
+        agreement=0.992647,
+        accuracy=Accuracy(metric="top-1", samples=136, converted=0.8235, reference=0.8309, drop=0.0074),
+    ),
+    max_drop=0.01,
+    warnings=("something to know",),
+    golden_samples=1,
+    timing=Timing(reference_ms=10.0, converted_ms=4.0, rounds=40, threads=2),
+    next_step="edgeinfer bench person.eib",
+)
+
+
+def test_law() -> None:
+    assert decode_json(dump_report(REPORT), Report, "report.json") == REPORT
+
+
+def test_the_summary_says_everything_in_80_columns() -> None:
+    text = summary(REPORT)
+    assert max(map(len, text.splitlines())) <= 80
+    for part in (
+        "person 1.0.0 for raspberry-pi-4: int8 onnx",
+        "top-1 0.8309 -> 0.8235 on 136 samples (0.0074 worse",
+        "SQNR 21.6 dB (worst output)",
+        "same top class 99.3%",
+        "10.00 ms -> 4.00 ms measured here (2.50 times as",
+        "model 1.85 MB -> 286.9 kB, bundle 412.3 kB",
+        "warning something to know",
+        "written: person.eib",
+        "next: edgeinfer bench person.eib",
+    ):
+        assert part in " ".join(text.split()), part
+
+
+@pytest.mark.parametrize(("drop", "text"), [(-0.02, "0.0200 better"), (0.0, "no drop")])
+def test_a_drop_in_words(drop: float, text: str) -> None:
+    accuracy = Accuracy(metric="AUC", samples=9, converted=0.8, reference=0.8 + drop, drop=drop)
+    assert text in summary(replace(REPORT, comparison=replace(REPORT.comparison, accuracy=accuracy)))
+
+
+def test_what_is_not_known_is_said() -> None:
+    bare = replace(
+        REPORT,
+        comparison=Comparison(samples=4, sqnr_db={"y": 200.0}),
+        timing=None,
+        timing_note="estimated by the profile",
+    )
+    text = summary(bare)
+    assert "not measured: no labelled data (--evaluate)" in text
+    assert "equal to the last bit" in " ".join(text.split())
+    assert "speed        estimated by the profile" in text
+
+
+def test_a_model_that_was_not_converted() -> None:
+    accuracy = Accuracy(metric="mAP50-95", samples=64, converted=0.2302)
+    as_is = replace(REPORT, comparison=Comparison(samples=64, sqnr_db={}, accuracy=accuracy), timing=None)
+    text = summary(as_is)
+    assert "mAP50-95 0.2302 on 64 samples" in text
+    assert "compared" not in text
+    assert "speed" not in text
+
+
+def test_the_report_folder_is_made(tmp_path: Path) -> None:
+    write_report(tmp_path / "a" / "b", REPORT)
+    found = json.loads((tmp_path / "a" / "b" / "report.json").read_bytes())
+    assert found["comparison"]["accuracy"]["drop"] == 0.0074
+
+
+def test_a_file_in_place_of_the_report_folder(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("")
+    with pytest.raises(UsageError, match="is a file"):
+        check_report_folder(tmp_path / "report")
+    check_report_folder(tmp_path / "new")

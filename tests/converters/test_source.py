@@ -1,0 +1,73 @@
+"""Reading a model by its extension, and what runtimes are too old for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from edgeinfer.errors import CompatibilityError, ModelError
+from edgeinfer.profile import load_profile
+from edgeinfer.strict import replace
+from edgeinfer_converters.source import check_readable, prepared_graph, read_source, serialized
+from tests.fixtures.models import doubler, image_classifier
+
+PI = load_profile("raspberry-pi-4")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    onnx.save(image_classifier(batch="N"), tmp_path / "Tiny.ONNX")
+    return tmp_path / "Tiny.ONNX"
+
+
+def test_an_onnx_model(model: Path) -> None:
+    source = read_source(model)
+    assert (source.model_format, source.quantized) == ("onnx", False)
+    assert source.graph is not None
+    assert source.data == serialized(source.graph)
+
+
+def test_the_prepared_graph_is_what_the_runtime_reads(model: Path) -> None:
+    runtime = PI.runtime_for("onnxruntime")
+    assert runtime is not None
+    graph = prepared_graph(read_source(model), runtime)
+    assert graph.ir_version <= runtime.max_ir_version
+    assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone.onnx", "no such model file"),
+        ("folder.onnx", "is a folder"),
+        ("empty.onnx", "is empty"),
+        ("random.onnx", "is not an ONNX model"),
+        ("random.tflite", "not a TFLite model"),
+        ("model.h5", "extension of a model file is .onnx or .tflite"),
+        ("model", "extension of a model file"),
+    ],
+)
+def test_what_is_no_model(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    for other in ("random.onnx", "random.tflite", "model.h5", "model"):
+        (tmp_path / other).write_bytes(bytes(range(256)))
+    with pytest.raises(ModelError, match=message):
+        read_source(tmp_path / name)
+
+
+@pytest.mark.parametrize("limit", ["max_opset", "max_ir_version"])
+def test_a_runtime_too_old_for_what_is_packed_as_it_is(tmp_path: Path, limit: str) -> None:
+    onnx.save(doubler(), tmp_path / "m.onnx")
+    source = read_source(tmp_path / "m.onnx")
+    runtime = PI.runtime_for("onnxruntime")
+    assert runtime is not None
+    check_readable(source, PI, runtime)
+    with pytest.raises(CompatibilityError, match="newer than what raspberry-pi-4 reads"):
+        check_readable(source, PI, replace(runtime, **{limit: 5}))
+
+
+def test_serialized_is_the_same_every_time() -> None:
+    assert serialized(image_classifier()) == serialized(image_classifier())
