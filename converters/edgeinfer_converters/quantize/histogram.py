@@ -96,9 +96,9 @@ def _bins(low: float, high: float, exponent: int) -> tuple[int, int]:
 
 def _coarser(histogram: Histogram, exponent: int) -> tuple[int, Counts]:
     """The first bin and the counts of a histogram with wider bins: 2 ** shift neighbours become one."""
-    shift = exponent - histogram.exponent
-    first = histogram.first >> shift
-    before = histogram.first - (first << shift)
-    after = -(before + len(histogram.counts)) % (1 << shift)
-    padded = np.pad(histogram.counts, (before, after))
-    return first, padded.reshape(-1, 1 << shift).sum(axis=1)
+    # From all zeros to anything else the width may grow by more than the bits of an index.
+    shift = min(exponent - histogram.exponent, 62)
+    indices = (histogram.first + np.arange(len(histogram.counts))) >> shift
+    merged = np.zeros(int(indices[-1] - indices[0]) + 1, np.int64)
+    np.add.at(merged, indices - indices[0], histogram.counts)
+    return int(indices[0]), merged
