@@ -38,8 +38,7 @@ def members(
 
 
 def rows_of(data: bytes) -> list[list[float]]:
-    found: list[list[float]] = np.frombuffer(data, "<f4").reshape(-1, 3).tolist()
-    return found
+    return [[float(x) for x in row] for row in np.frombuffer(data, np.float32).reshape(-1, 3)]
 
 
 def test_the_clearest_samples_are_taken() -> None:
