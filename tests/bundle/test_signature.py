@@ -132,9 +132,7 @@ Change = Callable[[dict[str, Any]], object]
         pytest.param(lambda t: t["predicate"]["resources"][0].update(digest="a" * 63), id="short"),
         pytest.param(lambda t: t["predicate"]["resources"].clear(), id="nothing signed"),
         pytest.param(lambda t: t["predicate"]["resources"].reverse(), id="order"),
-        pytest.param(
-            lambda t: t["predicate"].update(resources=t["predicate"]["resources"] * 2), id="twice"
-        ),
+        pytest.param(lambda t: t["predicate"].update(resources=t["predicate"]["resources"] * 2), id="twice"),
         pytest.param(lambda t: t["predicate"].update(extra=1), id="extra in predicate"),
         pytest.param(lambda t: t["subject"][0]["digest"].update(sha256="0" * 64), id="root digest"),
         pytest.param(lambda t: t["subject"].append(t["subject"][0]), id="two subjects"),
