@@ -25,6 +25,7 @@ __all__ = [
 
 MAX_IMAGE_PIXELS = 128 * 1024 * 1024
 """OpenCV's own limit is a thousand million pixels: three gigabytes for a file of a few kilobytes."""
+LOG_LEVEL_ERROR = 2
 
 # OpenCV reads its limit when it is loaded, and only from here.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_IMAGE_PIXELS))
@@ -38,7 +39,9 @@ except ImportError as missing:
     ) from missing
 
 # Its warnings say in other words what our errors say; FFmpeg's own lines are left, they tell the reason.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+# OpenCV 4.13 moved the function; Debian 13 has 4.10.
+_set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+_set_log_level(LOG_LEVEL_ERROR)
 
 Image = npt.NDArray[np.uint8]
 
