@@ -12,7 +12,6 @@ from edgeinfer.sinks import Message
 from edgeinfer.strict import Struct, encode_json
 
 State = Literal["starting", "running", "reconnecting", "ended", "failed"]
-OVER: frozenset[State] = frozenset({"ended", "failed"})
 
 
 class StateDocument(Struct, frozen=True):
