@@ -20,7 +20,7 @@ def unsupported_operators(model: onnx.ModelProto) -> tuple[str, ...]:
     """
     functions = {(function.domain, function.name) for function in model.functions}
     used = {(node.domain, node.op_type) for node in all_nodes(model)} - functions
-    return tuple(sorted(operator_name(*one) for one in used if not _is_runnable(*one)))
+    return tuple(sorted({operator_name(*one) for one in used if not _is_runnable(*one)}))
 
 
 def operator_name(domain: str, op_type: str) -> str:

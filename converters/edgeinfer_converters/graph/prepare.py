@@ -7,7 +7,7 @@ import onnx
 from edgeinfer_converters.graph.batch import fix_batch
 from edgeinfer_converters.graph.cleanup import clean_up
 from edgeinfer_converters.graph.functions import inline_functions
-from edgeinfer_converters.graph.initializers import unlist_initializers
+from edgeinfer_converters.graph.initializers import lift_constants, unlist_initializers
 from edgeinfer_converters.graph.naming import name_nodes
 from edgeinfer_converters.graph.opset import limit_ir_version, raise_opset
 from edgeinfer_converters.graph.shapes import infer_shapes
@@ -33,7 +33,7 @@ def prepare(
     prepared = unlist_initializers(prepared)
     prepared = fix_batch(prepared)
     prepared = raise_opset(prepared, min_opset=min_opset, max_opset=max_opset)
-    prepared = clean_up(prepared)
+    prepared = clean_up(lift_constants(prepared))
     prepared = infer_shapes(prepared)
     prepared = name_nodes(prepared)
     return limit_ir_version(prepared, max_ir_version)

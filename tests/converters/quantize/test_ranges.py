@@ -1,0 +1,85 @@
+"""The choice of ranges."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edgeinfer_converters.quantize.affine import Affine, Form
+from edgeinfer_converters.quantize.histogram import histogram_of
+from edgeinfer_converters.quantize.ranges import CHOICES, choose, least_squared_error, min_max, squared_errors
+
+PLAIN = Form("uint8", symmetric=False)
+FORMS = [Form(dtype, symmetric) for dtype in ("int8", "uint8") for symmetric in (False, True)]
+
+
+def error_of(affine: Affine, values: np.ndarray) -> float:
+    return float(np.square(affine.dequantize(affine.quantize(values)).astype(np.float64) - values).sum())
+
+
+def test_min_max_clips_nothing() -> None:
+    values = np.array([-1, 0.5, 9], np.float32)
+    affine = choose(histogram_of(values), PLAIN, "minmax")
+    assert affine.scale == pytest.approx(10 / 255)
+    assert affine == min_max(histogram_of(values), PLAIN)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_outlier_is_clipped_where_that_pays(form: Form) -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(0, 1, 100_000), [40.0]]).astype(np.float32)
+    histogram = histogram_of(values)
+    chosen, plain = least_squared_error(histogram, form), min_max(histogram, form)
+    assert chosen.scale < plain.scale
+    assert error_of(chosen, values) < 0.9 * error_of(plain, values)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["normal", "laplace", "relu", "uniform", "negative"])
+def test_never_worse_than_min_max(form: Form, name: str) -> None:
+    rng = np.random.default_rng(1)
+    draws = {
+        "normal": rng.normal(0.3, 1, 50_000),
+        "laplace": rng.laplace(0, 2, 50_000),
+        "relu": np.maximum(rng.normal(0, 1, 50_000), 0),
+        "uniform": rng.uniform(-1, 3, 50_000),
+        "negative": -np.abs(rng.normal(0, 1, 50_000)),
+    }
+    values = draws[name].astype(np.float32)
+    histogram = histogram_of(values)
+    chosen, plain = least_squared_error(histogram, form), min_max(histogram, form)
+    assert error_of(chosen, values) <= error_of(plain, values) * 1.01
+
+
+@settings(max_examples=40)
+@given(
+    values=hnp.arrays(np.float32, 50, elements=st.floats(min_value=-1e6, max_value=1e6, width=32)),
+    form=st.sampled_from(FORMS),
+    method=st.sampled_from(sorted(CHOICES)),
+)
+def test_any_values_give_a_usable_scale(values: np.ndarray, form: Form, method: str) -> None:
+    affine = CHOICES[method](histogram_of(values), form)  # type: ignore[index]  # sampled from its keys
+    assert np.isfinite(affine.scale)
+    assert affine.scale > 0
+    assert form.low <= affine.zero_point <= form.high
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.5, 1e-30])
+def test_constant_tensors(value: float) -> None:
+    values = np.full(10, value, np.float32)
+    affine = choose(histogram_of(values), PLAIN)
+    assert affine.scale >= 2.0**-60
+    np.testing.assert_allclose(
+        affine.dequantize(affine.quantize(values)), values, atol=1e-2 * abs(value) + 1e-20
+    )
+
+
+def test_the_error_on_a_histogram_is_the_error_of_the_values() -> None:
+    values = np.random.default_rng(2).normal(0, 1, 200_000).astype(np.float32)
+    histogram = histogram_of(values)
+    affine = Affine(0.02, 128, PLAIN)
+    counted = squared_errors(histogram.centres(), histogram.counts.astype(np.float64), [affine])[0]
+    assert counted == pytest.approx(error_of(affine, values), rel=0.05)
