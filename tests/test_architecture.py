@@ -85,27 +85,6 @@ def test_every_folder_with_code_is_a_listed_package() -> None:
     assert listed == sorted(listed)
 
 
-def test_every_test_mirrors_a_module() -> None:
-    """A test file whose module is gone is found here; what spans modules lies in the folders listed."""
-    spanning = {"contracts", "end_to_end", "scripts", "fixtures"}
-    whole = {"test_architecture.py", "test_packaging.py", "test_documentation.py"}
-    strays = []
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        parts = path.relative_to(ROOT / "tests").parts
-        if parts[0] in spanning or path.name in whole:
-            continue
-        package = {
-            "converters": "edgeinfer_converters",
-            "device_profiles": "edgeinfer_device_profiles",
-        }.get(parts[0], "edgeinfer")
-        inside = path.relative_to(TESTS[package]).with_name(path.name.removeprefix("test_"))
-        if path.name == "test_init.py":
-            inside = inside.with_name("__init__.py")
-        if not (SOURCES[package] / inside).is_file():
-            strays.append(str(path.relative_to(ROOT)))
-    assert not strays, f"tests of modules that do not exist: {strays}"
-
-
 @pytest.mark.parametrize("package", SOURCES)
 def test_modules_are_small_and_named_for_what_they_do(package: str) -> None:
     for owner, _, path in modules():
