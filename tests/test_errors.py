@@ -53,4 +53,4 @@ def test_an_error_says_what_it_is_for(kind: type[EdgeInferError]) -> None:
 
 def test_a_hint_is_given_by_name() -> None:
     with pytest.raises(TypeError):
-        EdgeInferError("the lens is dirty", "wipe it")  # type: ignore[misc]  # that it is wrong is the point
+        EdgeInferError("the lens is dirty", "wipe it")  # type: ignore[call-arg]  # that it is wrong is the point
