@@ -119,7 +119,7 @@ def _as_is(source: ModelFormat, wishes: Wishes) -> Candidate:
             f"--precision {wishes.precision}: {what} packed as it is",
             hint="leave --precision out, or convert the float ONNX model it was made from",
         )
-    return Candidate("as-is", "packed as it is" if source == "tflite" else "quantized already")
+    return Candidate("as-is", "TFLite is not converted" if source == "tflite" else "quantized already")
 
 
 def _auto(

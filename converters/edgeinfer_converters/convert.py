@@ -9,7 +9,8 @@ from pathlib import Path
 
 from edgeinfer.backends import open_backend
 from edgeinfer.bundle.keys import PrivateKey, development_key, load_private_key
-from edgeinfer.errors import SettingsError, UsageError
+from edgeinfer.errors import ModelError, SettingsError, UsageError
+from edgeinfer.frames import TensorInfo
 from edgeinfer.host import Host, detect_host, host_profile
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, load_profile
@@ -148,9 +149,7 @@ def _furnish(
         announce("preparing the graph")
         graph = prepared_graph(source, plan.runtime)
         data = serialized(graph)
-    # From the runtime, as on the device: some operators' outputs have no shape in the file.
-    with open_backend(data, plan.model_format, local_options(profile)) as backend:
-        inputs, outputs = backend.inputs, backend.outputs
+    inputs, outputs = _tensors(source, data, profile)
     spec = resolve_pipeline(file, inputs, outputs)
     if needs_threshold(spec) and options.calibration is None:
         raise UsageError(
@@ -168,6 +167,17 @@ def _furnish(
     )
     timed = same_instruction_set(host, profile) and _runs_on_cpu(plan)
     return Workshop(source, graph, spec, file.labels, profile, host, samples, options.max_drop, timed)
+
+
+def _tensors(
+    source: Source, data: bytes, profile: Profile
+) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    """Inputs and outputs from the runtime, as on the device: not all have a shape in the file."""
+    try:
+        with open_backend(data, source.model_format, local_options(profile)) as backend:
+            return backend.inputs, backend.outputs
+    except ModelError as error:
+        raise ModelError(f"{source.path}: {error.message}", hint=error.hint) from error
 
 
 def _runs_on_cpu(plan: Plan) -> bool:
@@ -285,4 +295,4 @@ def _next_step(options: BuildOptions, parcel: Parcel, host: Host) -> str:
 def _timing_note(workshop: Workshop, emitted: EmittedModel) -> str:
     if emitted.precision in ("as-is", "float32") or workshop.timed:
         return ""
-    return f"estimated by the profile: this machine is no {workshop.profile.name}"
+    return f"estimated, not measured: this machine is no {workshop.profile.name}"

@@ -75,11 +75,20 @@ def _resolve_input(spec: InputSpec, tensor: TensorInfo) -> InputSpec:
             hint='leave it out, or write "auto": a model keeps the input type that it comes with',
         )
     if isinstance(spec, TensorInput):
+        _check_batch(tensor)
         return replace(spec, name=tensor.name, dtype=_dtype(tensor))
     build_preprocessor(spec, tensor)  # raises what does not fit
     if isinstance(spec, WindowInput):
         return replace(spec, name=tensor.name, dtype=_dtype(tensor))
     return replace(spec, name=tensor.name, dtype=_dtype(tensor), layout=_layout(spec, tensor))
+
+
+def _check_batch(tensor: TensorInfo) -> None:
+    if tensor.shape[:1] not in ((), (1,), (-1,)):
+        raise ModelError(
+            f"the model's input `{tensor.name}` has the shape {list(tensor.shape)}: not a batch of one",
+            hint="export the model with a first axis of 1",
+        )
 
 
 def _layout(spec: ImageInput, tensor: TensorInfo) -> str:

@@ -38,12 +38,13 @@ def members(
 
 
 def rows_of(data: bytes) -> list[list[float]]:
-    return [[float(x) for x in row] for row in np.frombuffer(data, np.float32).reshape(-1, 3)]
+    array = np.frombuffer(data, np.float32).reshape(-1, 3)
+    return [[float(array[row, column]) for column in range(3)] for row in range(len(array))]
 
 
 def test_the_clearest_samples_are_taken() -> None:
-    rows = [[0, 1, 1.1], [0, 0, 9], [0, 5, 6], [3, 0, 0], [0, 2, 1], [0, 0, 1]]
-    found, count = members(CLASSES, [[float(x) for x in row] for row in rows])
+    rows: list[list[float]] = [[0, 1, 1.1], [0, 0, 9], [0, 5, 6], [3, 0, 0], [0, 2, 1], [0, 0, 1]]
+    found, count = members(CLASSES, rows)
     # Lead over spread: 1, 1, 1, 0.5; a tie keeps the order of the data.
     assert count == 4
     assert rows_of(found["golden/input-0.bin"]) == [[0, 0, 9], [3, 0, 0], [0, 0, 1], [0, 2, 1]]

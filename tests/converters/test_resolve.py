@@ -96,6 +96,13 @@ def test_the_model_fills_in_windows_and_tensors() -> None:
         assert found == TensorInput(name="ids", dtype=shown)  # type: ignore[arg-type]  # of the pairs above
 
 
+def test_a_tensor_that_is_no_batch_of_one() -> None:
+    text = '[model]\nname = "x"\nversion = "1.0.0"\ntask = "raw"\n[[input]]\nkind = "tensor"\n'
+    tensor = TensorInfo(name="pair", dtype="float32", shape=(2, 2))
+    with pytest.raises(SettingsError, match=r"`pair` has the shape \[2, 2\]: not a batch of one"):
+        resolve_pipeline(file(text), (tensor,), (LOGITS,))
+
+
 def test_resolving_again_changes_nothing() -> None:
     once = resolve_pipeline(file(IMAGE_TOML, LABELS), (IMAGE_TENSOR,), (LOGITS,))
     again = PipelineFile(Path("pipeline.toml"), once, LABELS)
