@@ -5,12 +5,12 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from edgeinfer.errors import DataError
 from edgeinfer.files import write_atomically
 from edgeinfer.frames import Array, Frame
+from edgeinfer.opencv import cv2
 from edgeinfer.processing.results import Classification, Detection, Outcome, Result
 
 Color = tuple[int, int, int]

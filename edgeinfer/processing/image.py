@@ -12,19 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from edgeinfer.errors import DataError, MissingRuntimeError, ModelError
+from edgeinfer.errors import DataError, ModelError
 from edgeinfer.frames import DTYPES, Array, TensorInfo
+from edgeinfer.opencv import cv2
 from edgeinfer.processing.geometry import Placement, place
 from edgeinfer.processing.quantization import quantize
 from edgeinfer.processing.spec import ImageInput
 from edgeinfer.processing.tensor import Prepared
-
-try:
-    import cv2
-except ImportError as error:
-    raise MissingRuntimeError(
-        f"image models need OpenCV, which cannot be loaded ({error})", hint="pip install 'edgeinfer[camera]'"
-    ) from error
 
 _INTERPOLATIONS = {
     "area": cv2.INTER_AREA,

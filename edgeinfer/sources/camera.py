@@ -9,10 +9,11 @@ from pathlib import Path
 
 from edgeinfer.errors import SourceError
 from edgeinfer.frames import Frame
+from edgeinfer.opencv import cv2
 from edgeinfer.processing.spec import InputSpec
 from edgeinfer.sources.base import FrameSource
 from edgeinfer.sources.clock import Clock
-from edgeinfer.sources.opencv import Capture, Opener, cv2, open_capture, read_capture
+from edgeinfer.sources.opencv import Capture, Opener, open_capture, read_capture
 from edgeinfer.sources.options import CameraOptions
 from edgeinfer.sources.uri import SourceUri
 

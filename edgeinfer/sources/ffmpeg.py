@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from threading import Condition
 
 from edgeinfer.errors import SourceError
-from edgeinfer.sources.opencv import Capture, cv2, open_capture
+from edgeinfer.opencv import cv2
+from edgeinfer.sources.opencv import Capture, open_capture
 
 VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 GATE_TIMEOUT_S = 60.0

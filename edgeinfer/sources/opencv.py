@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from edgeinfer.errors import MissingRuntimeError, SourceError
+from edgeinfer.errors import SourceError
+from edgeinfer.opencv import cv2
 from edgeinfer.sources.clock import Clock, Moment
-
-__all__ = [
-    "Capture",
-    "Image",
-    "Opener",
-    "as_bgr",
-    "cv2",  # from here and nowhere else, so that its absence and its limits are seen to first
-    "decode_image",
-    "open_capture",
-    "read_capture",
-]
-
-MAX_IMAGE_PIXELS = 128 * 1024 * 1024
-"""OpenCV's own limit is a thousand million pixels: three gigabytes for a file of a few kilobytes."""
-LOG_LEVEL_ERROR = 2
-
-# OpenCV reads its limit when it is loaded, and only from here.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_IMAGE_PIXELS))
-
-try:
-    import cv2
-except ImportError as missing:
-    raise MissingRuntimeError(
-        "OpenCV is not installed: images, videos, cameras and streams need it",
-        hint="pip install 'edgeinfer[camera]'",
-    ) from missing
-
-# Its warnings say in other words what our errors say; FFmpeg's own lines are left, they tell the reason.
-# OpenCV 4.13 moved the function; Debian 13 has 4.10.
-_set_log_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
-_set_log_level(LOG_LEVEL_ERROR)
 
 Image = npt.NDArray[np.uint8]
 

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 from edgeinfer.errors import SettingsError, SourceError
 from edgeinfer.frames import Frame
+from edgeinfer.opencv import cv2
 from edgeinfer.processing.spec import InputSpec
 from edgeinfer.sources.base import FrameSource
 from edgeinfer.sources.clock import Clock
 from edgeinfer.sources.ffmpeg import open_ffmpeg
-from edgeinfer.sources.opencv import Capture, cv2, read_capture
+from edgeinfer.sources.opencv import Capture, read_capture
 from edgeinfer.sources.options import NetworkOptions, RtspOptions, TlsOptions
 from edgeinfer.sources.uri import SourceUri, with_credentials
 

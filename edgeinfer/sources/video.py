@@ -8,11 +8,12 @@ from pathlib import Path
 
 from edgeinfer.errors import SourceError
 from edgeinfer.frames import Frame
+from edgeinfer.opencv import cv2
 from edgeinfer.processing.spec import InputSpec
 from edgeinfer.sources.base import FrameSource
 from edgeinfer.sources.clock import Clock, Pace
 from edgeinfer.sources.ffmpeg import open_ffmpeg
-from edgeinfer.sources.opencv import Capture, cv2, read_capture
+from edgeinfer.sources.opencv import Capture, read_capture
 from edgeinfer.sources.options import VideoOptions
 from edgeinfer.sources.uri import SourceUri
 

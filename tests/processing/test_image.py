@@ -272,7 +272,8 @@ def test_other_input_types_are_refused() -> None:
 def test_without_opencv_the_hint_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = ImageInput(size=(6, 8))
     monkeypatch.setitem(sys.modules, "cv2", None)
-    monkeypatch.delitem(sys.modules, "edgeinfer.processing.image")
+    for name in ("edgeinfer.processing.image", "edgeinfer.opencv"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(MissingRuntimeError) as caught:
         build_preprocessor(spec, info(spec, "nchw"))
     assert caught.value.hint == "pip install 'edgeinfer[camera]'"
