@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about what else this machine is doing.
+settings.register_profile("edgeinfer", deadline=None)
+settings.load_profile("edgeinfer")
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_ZOO = "the zoo of third-party models is not here (EDGEINFER_ZOO)"
