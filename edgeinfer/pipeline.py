@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edgeinfer.backends import Backend, BackendOptions, open_backend, options_for
-from edgeinfer.errors import ModelError
+from edgeinfer.errors import EdgeInferError, ModelError
 from edgeinfer.frames import Frame, TensorInfo
 from edgeinfer.processing.postprocess import Postprocessor, build_postprocessor
 from edgeinfer.processing.preprocess import Preprocessor, build_preprocessor
@@ -122,15 +122,19 @@ def open_pipeline(
     if processor_only:
         options = BackendOptions(threads=options.threads)
     backend = open_backend(bundle.model(), model.format, options)
-    return assemble(
-        bundle.pipeline,
-        backend,
-        labels=bundle.labels,
-        inputs=_quantized_as(backend.inputs, model.inputs),
-        outputs=_quantized_as(backend.outputs, model.outputs),
-        device=device,
-        stream=stream,
-    )
+    try:
+        return assemble(
+            bundle.pipeline,
+            backend,
+            labels=bundle.labels,
+            inputs=_quantized_as(backend.inputs, model.inputs),
+            outputs=_quantized_as(backend.outputs, model.outputs),
+            device=device,
+            stream=stream,
+        )
+    except EdgeInferError:
+        backend.__exit__(None, None, None)
+        raise
 
 
 def assemble(

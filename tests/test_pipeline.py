@@ -196,3 +196,20 @@ def test_class_scores_follow_the_specification() -> None:
     outcome = pipeline.process(gray_frame(51)).outcome
     assert isinstance(outcome, Classification)
     assert [(one.label, round(one.score, 3)) for one in outcome.classes] == [("dark", 0.8), ("bright", 0.2)]
+
+
+def test_a_flat_array_has_a_size_too(tmp_path: Path) -> None:
+    key = key_of(tmp_path)
+    bundle = open_bundle(write_small(tmp_path / "double.eib", key), trust_of(key))
+    with open_pipeline(bundle, device="d", stream="s") as pipeline:
+        assert pipeline.process(frame_of(np.ones(4, np.float32))).frame == (4, 1)
+
+
+def test_a_model_that_cannot_be_assembled_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = key_of(tmp_path)
+    bundle = open_bundle(write_classifier(tmp_path / "parts.eib", key), trust_of(key))
+    backend = FakeBackend((replace(IMAGE, shape=(1, 3, 16, 16)),), (LOGITS,), lambda tensors: {})
+    monkeypatch.setattr("edgeinfer.pipeline.open_backend", lambda *_: backend)
+    with pytest.raises(SettingsError, match="3 labels for a model of 2 classes"):
+        open_pipeline(bundle, device="d", stream="s")
+    assert backend.closed
