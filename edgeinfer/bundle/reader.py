@@ -23,14 +23,13 @@ from edgeinfer.bundle.golden import Golden, GoldenTensor, unpack
 from edgeinfer.bundle.keys import TrustStore
 from edgeinfer.bundle.layout import END, Member, header, padding_bytes, signature_bytes
 from edgeinfer.bundle.manifest import SIGNATURE_NAME, Manifest, parse_manifest
+from edgeinfer.bundle.regular import FOLDER_MODE
 from edgeinfer.bundle.signature import verify
 from edgeinfer.errors import BundleError, FormatError, SignatureError
 from edgeinfer.files import sync_folder
 from edgeinfer.frames import Array
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile
-
-FOLDER_MODE = 0o755
 
 
 class Container(Protocol):

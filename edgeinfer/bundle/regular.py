@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from edgeinfer.errors import FormatError
 
+FILE_MODE = 0o644
+FOLDER_MODE = 0o755
+
 # O_NONBLOCK: opening a FIFO must not wait for a writer; for regular files it means nothing.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -29,7 +32,7 @@ def open_member(root: Path, path: str) -> BinaryIO:
 
 
 @contextlib.contextmanager
-def new_member(root: Path, path: str, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+def new_member(root: Path, path: str, *, mode: int = FILE_MODE) -> Iterator[BinaryIO]:
     """A new file `path` below `root`, synced at the end; its folder is made and synced where needed."""
     with _folder_of(root, path, create=True) as (folder, name):
         descriptor = os.open(name, _CREATE, mode, dir_fd=folder)
@@ -48,13 +51,22 @@ def _folder_of(root: Path, path: str, *, create: bool = False) -> Iterator[tuple
         folder = os.open(root, _FOLDER)
         stack.callback(os.close, folder)
         if top:
-            if create:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(top, 0o755, dir_fd=folder)
-                    os.fsync(folder)
+            made = create and _make_folder(folder, top)
             folder = os.open(top, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
             stack.callback(os.close, folder)
+            if made:
+                os.fchmod(folder, FOLDER_MODE)  # whatever the umask says
         yield folder, name
+
+
+def _make_folder(parent: int, name: str) -> bool:
+    """Make a folder that lasts; False where it is there already."""
+    try:
+        os.mkdir(name, FOLDER_MODE, dir_fd=parent)
+    except FileExistsError:
+        return False
+    os.fsync(parent)
+    return True
 
 
 def _check_regular(descriptor: int, name: str) -> BinaryIO:

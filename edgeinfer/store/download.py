@@ -78,8 +78,8 @@ def _fetch(url: str, target: Path, max_bytes: int, clock: Clock) -> None:
     except urllib.error.HTTPError as error:
         error.close()
         if error.code >= http.client.INTERNAL_SERVER_ERROR:
-            raise _TransientError(f"the server says {error.code} {error.reason}") from error
-        raise StoreError(f"{_shown(url)}: the server says {error.code} {error.reason}") from error
+            raise _TransientError(_status_text(error.code)) from error
+        raise StoreError(f"{_shown(url)}: {_status_text(error.code)}") from error
     except urllib.error.URLError as error:
         raise _TransientError(f"cannot be reached: {error.reason}") from error
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
@@ -118,9 +118,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        _check_url(newurl)
-        if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
-            raise StoreError(f"{_shown(req.full_url)}: redirected from https to http")
+        try:
+            _check_url(newurl)
+            if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
+                raise StoreError(f"{_shown(req.full_url)}: redirected from https to http")
+        except StoreError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -138,6 +142,13 @@ def _opener() -> urllib.request.OpenerDirector:
     ):
         opener.add_handler(handler)
     return opener
+
+
+def _status_text(code: int) -> str:
+    # Not the server's own words: they are not to be trusted on a terminal.
+    if http.client.MULTIPLE_CHOICES <= code < http.client.BAD_REQUEST:
+        return f"the server redirects ({code}) too often, or to an address that is neither http nor https"
+    return f"the server says {code} {http.client.responses.get(code, '')}".rstrip()
 
 
 def _check_url(url: str) -> str:

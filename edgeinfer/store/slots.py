@@ -26,7 +26,8 @@ from edgeinfer.bundle.fit import check_fit
 from edgeinfer.bundle.golden import GoldenReport
 from edgeinfer.bundle.keys import TrustStore
 from edgeinfer.bundle.layout import PAGE_BYTES
-from edgeinfer.bundle.reader import FOLDER_MODE, Bundle, open_bundle, unpack_bundle
+from edgeinfer.bundle.reader import Bundle, open_bundle, unpack_bundle
+from edgeinfer.bundle.regular import FOLDER_MODE
 from edgeinfer.errors import BundleError, StoreError
 from edgeinfer.files import sync_folder
 from edgeinfer.host import Host
