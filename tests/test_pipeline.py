@@ -134,7 +134,9 @@ def test_a_bundle_runs_as_its_model_computes(tmp_path: Path) -> None:
     with open_pipeline(open_bundle(path, trust_of(key)), device="d", stream="s") as pipeline:
         outcome = pipeline.process(frame_of(picture)).outcome
     tensor = picture[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32)
-    logits = np.asarray(ReferenceEvaluator(image_classifier(seed=3)).run(None, {"image": tensor})[0])
+    found = ReferenceEvaluator(image_classifier(seed=3)).run(None, {"image": tensor})
+    assert isinstance(found, list)
+    logits = np.asarray(found[0])
     powers = np.exp(logits[0] - logits.max())
     assert isinstance(outcome, Classification)
     assert outcome.classes[0].label == LABELS[int(logits.argmax())]
