@@ -45,6 +45,7 @@ class SystemReader:
     def __init__(self, sys_folder: Path = SYS) -> None:
         self._sys = sys_folder
         self._process = _or_none(psutil.Process)
+        self.read()  # shares of the processor are since the reading before: the first one would say 0
 
     def read(self) -> SystemSample:
         """The present state; takes about a millisecond."""

@@ -66,11 +66,14 @@ def test_every_message_is_taken_at_once_and_accounted_for(sink: Sink) -> None:
     assert health.connected or health.fault, "a sink that delivers nothing says why"
 
 
+def send_many(sink: Sink) -> None:
+    for _ in range(50):
+        sink.send(MESSAGES[0])
+
+
 def test_any_thread_may_send(sink: Sink) -> None:
     with sink:
-        threads = [
-            threading.Thread(target=lambda: [sink.send(MESSAGES[0]) for _ in range(50)]) for _ in range(4)
-        ]
+        threads = [threading.Thread(target=send_many, args=(sink,)) for _ in range(4)]
         for one in threads:
             one.start()
         for one in threads:

@@ -10,6 +10,7 @@ from edgeinfer.config import MqttSettings, Settings, StateSettings, StreamSettin
 from edgeinfer.daemon.loading import BundleLoader, check_streams
 from edgeinfer.errors import CompatibilityError, SettingsError, SignatureError, StoreError
 from edgeinfer.host import Host
+from edgeinfer.strict import replace
 from tests.fixtures.bundles import key_of, write_classifier
 
 SYNTHETIC = "synthetic:?frames=2&width=32&height=24"
@@ -29,7 +30,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def stream(settings: Settings, **changes: str) -> StreamSettings:
     one = settings.stream[0]
-    return StreamSettings(**{"name": one.name, "source": one.source, "bundle": one.bundle, **changes})
+    return replace(one, **changes)
 
 
 def test_a_bundle_by_its_path(settings: Settings) -> None:

@@ -246,7 +246,12 @@ def test_a_broker_that_stops_reading_costs_results_not_memory(
         broker.process.send_signal(19)  # SIGSTOP
         try:
             big = Message("result", bytes(50_000), "door")
-            until(lambda: bool(sink.send(big)) or sink.health().dropped > 0, what="a drop")
+
+            def send_until_full() -> bool:
+                sink.send(big)
+                return sink.health().dropped > 0
+
+            until(send_until_full, what="a drop")
             assert sink._unsent_bytes <= 150_000
         finally:
             broker.process.send_signal(18)  # SIGCONT

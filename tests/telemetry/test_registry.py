@@ -27,7 +27,12 @@ def test_a_counter_only_rises() -> None:
 
 def test_counting_from_several_threads_loses_nothing() -> None:
     counter = Counter()
-    threads = [threading.Thread(target=lambda: [counter.add() for _ in range(2000)]) for _ in range(4)]
+
+    def count() -> None:
+        for _ in range(2000):
+            counter.add()
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
     for one in threads:
         one.start()
     for one in threads:
