@@ -101,7 +101,7 @@ class Case(NamedTuple):
 
 
 RUNTIMES = {
-    "both": Case({"ai-edge-litert": "2.0.3", "onnxruntime": "1.20.0"}, "ok", "ok"),
+    "both": Case({"ai-edge-litert": "2.1.0", "onnxruntime": "1.20.0"}, "ok", "ok"),
     "the second is enough": Case({"onnxruntime": "1.23.2"}, "note", "ok"),
     "tflite-runtime serves too": Case({"tflite-runtime": "2.14.0"}, "ok", "note"),
     "none": Case({}, "missing", "missing"),
