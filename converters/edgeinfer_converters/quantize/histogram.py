@@ -67,6 +67,8 @@ def histogram_of(values: Array) -> Histogram:
     # A power of two scales floats exactly, so a value never moves to a neighbouring bin.
     scaled = np.multiply(values.reshape(-1), np.float32(math.ldexp(1.0, -exponent)), dtype=np.float32)
     np.floor(scaled, out=scaled)
+    if exponent > 0 and low < 0:
+        scaled[(scaled == 0) & (values.reshape(-1) < 0)] = -1  # what was too small to be scaled down
     scaled -= np.float32(first)
     counts = np.bincount(scaled.astype(np.intp), minlength=size).astype(np.int64)
     return Histogram(exponent, first, counts, low, high)

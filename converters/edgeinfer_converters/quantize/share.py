@@ -49,6 +49,8 @@ def integer_share(model: onnx.ModelProto) -> IntegerShare:
 def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # it warns that the written model is for this machine only
+    # On x86 the runtime turns int8 activations into uint8 where it can; ARM, which they are for, does not.
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
     # One level below what runs: the last one only changes layouts, and names.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     with tempfile.TemporaryDirectory(prefix="edgeinfer-") as folder:

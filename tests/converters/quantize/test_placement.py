@@ -1,0 +1,170 @@
+"""Where QuantizeLinear and DequantizeLinear go."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.operators import (
+    bias_input,
+    channel_axis,
+    clamp_bounds,
+    data_inputs,
+    is_compute,
+    is_move,
+    product_fault,
+    weight_input,
+)
+from edgeinfer_converters.quantize.placement import observed_tensors, place
+from tests.fixtures.graphs import (
+    GRAPHS,
+    PLANE,
+    classifier,
+    clipped,
+    concatenation,
+    conv,
+    filters,
+    graph_of,
+    residual,
+    silu,
+)
+
+
+def test_a_classifier_is_integer_to_its_last_product() -> None:
+    placement = place(GraphView(classifier()))
+    assert placement.nodes == {"conv1", "conv2", "pool", "flatten", "linear"}
+    assert placement.tensors == ("image", "r1", "r2", "p", "f")
+    assert placement.absorbed == {"c1": "r1", "c2": "r2"}
+    assert placement.leader["f"] == "p"
+    assert not placement.floats
+
+
+def test_a_clamp_is_absorbed_behind_any_integer_operator() -> None:
+    placement = place(GraphView(residual()))
+    assert placement.absorbed == {"a": "b", "d": "e"}
+    assert placement.tensors == ("x", "b", "c", "e", "y")
+
+
+def test_the_tail_stays_float_and_moves_share_a_scale() -> None:
+    placement = place(GraphView(silu()))
+    assert "tail" not in placement.nodes
+    assert {"sigmoid", "mul", "pool"} <= placement.nodes
+    assert placement.leader["p"] == "m"
+    assert placement.tensors[-1] == "q"
+
+
+def test_a_concatenation_shares_with_inputs_that_nothing_else_reads() -> None:
+    placement = place(GraphView(concatenation()))
+    assert placement.leader["c"] == placement.leader["a"] == "a"
+    assert placement.leader["b"] == "b"
+
+
+def test_excluded_operators_stay_float() -> None:
+    view = GraphView(residual())
+    placement = place(view, frozenset({"conv_c", "add"}))
+    assert placement.floats == {"conv_c": "it was excluded"}
+    assert "add" not in placement.nodes
+    assert "c" not in placement.tensors
+    assert "e" in placement.tensors
+
+
+def test_a_clamp_that_takes_zero_away_is_not_absorbed() -> None:
+    assert place(GraphView(clipped(1.0, 6.0))).absorbed == {}
+    assert place(GraphView(clipped(-1.0, 0.0))).absorbed == {"a": "b"}
+
+
+def test_a_result_with_two_readers_is_not_absorbed() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node("Add", ["a", "b"], ["c"], "add"),
+        conv("c", "y"),
+    ]
+    placement = place(GraphView(graph_of(nodes, PLANE, {"w": filters()})))
+    assert placement.absorbed == {}
+    assert {"a", "b"} <= set(placement.tensors)
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_what_is_observed_leads_to_every_scale(name: str) -> None:
+    view = GraphView(GRAPHS[name]())
+    placement = place(view)
+    observed = set(observed_tensors(view))
+    assert observed <= set(placement.tensors)
+    assert {placement.leader[name] for name in observed} == set(placement.leader.values())
+    assert not observed & placement.absorbed.keys()
+
+
+def test_moved_tensors_are_not_observed() -> None:
+    assert observed_tensors(GraphView(classifier())) == ("image", "r1", "r2", "p")
+    assert "p" not in observed_tensors(GraphView(silu()))
+
+
+def test_products_that_cannot_be_integer_say_why() -> None:
+    nodes = [helper.make_node("Gemm", ["x", "w"], ["y"], "g", alpha=0.5)]
+    view = GraphView(graph_of(nodes, (2, 3), {"w": np.ones((4, 3))}, shape=(2, 4)))
+    assert place(view).floats == {"g": "it transposes or scales its input"}
+    nodes = [helper.make_node("Conv", ["x", "x"], ["y"], "c")]
+    view = GraphView(graph_of(nodes, (4, 4, 1, 1), {}, shape=(4, 4, 1, 1)))
+    assert place(view).floats == {"c": "its weights are not constant"}
+
+
+def test_a_product_of_two_activations_is_integer() -> None:
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], "t", perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["x", "t"], ["y"], "m"),
+    ]
+    view = GraphView(graph_of(nodes, (1, 4, 4), {}, shape=(1, 4, 5)))
+    placement = place(view)
+    assert placement.nodes == {"t", "m"}
+    assert placement.leader["t"] == "x"
+    assert weight_input(view.nodes[-1], view) is None
+
+
+def test_operators_by_kind() -> None:
+    def node(op_type: str, *inputs: str, **attributes: object) -> object:
+        return helper.make_node(op_type, list(inputs), ["y"], **attributes)
+
+    assert is_move(node("Resize", "x", mode="nearest"))
+    assert not is_move(node("Resize", "x", mode="linear"))
+    assert is_move(node("MaxPool", "x"))
+    assert not is_move(helper.make_node("MaxPool", ["x"], ["y", "indices"]))
+    assert is_compute(node("Sigmoid", "x"))
+    assert not is_compute(node("Sigmoid", "x", domain="other"))
+    assert data_inputs(node("Concat", "a", "b", "c")) == ("a", "b", "c")
+    assert data_inputs(node("Reshape", "a", "shape")) == ("a",)
+    assert data_inputs(node("Conv", "a", "w", "b")) == ("a", "w")
+    assert bias_input(node("Conv", "a", "w", "b")) == "b"
+    assert bias_input(node("Conv", "a", "w")) is None
+
+
+@pytest.mark.parametrize(
+    ("op_type", "attributes", "rank", "axis"),
+    [
+        ("Conv", {}, 4, 0),
+        ("ConvTranspose", {}, 4, 1),
+        ("ConvTranspose", {"group": 2}, 4, None),
+        ("Gemm", {}, 2, 1),
+        ("Gemm", {"transB": 1}, 2, 0),
+        ("MatMul", {}, 2, 1),
+        ("MatMul", {}, 3, None),
+    ],
+)
+def test_the_axis_of_output_channels(
+    op_type: str, attributes: dict[str, int], rank: int, axis: int | None
+) -> None:
+    assert channel_axis(helper.make_node(op_type, ["x", "w"], ["y"], **attributes), rank) == axis
+
+
+def test_bounds_of_clamps() -> None:
+    view = GraphView(clipped(-1.0, 2.0))
+    clip = next(node for node in view.nodes if node.op_type == "Clip")
+    assert clamp_bounds(clip, view) == (-1.0, 2.0)
+    assert clamp_bounds(helper.make_node("Relu", ["x"], ["y"]), view) == (0.0, None)
+    assert clamp_bounds(helper.make_node("Clip", ["x"], ["y"]), view) == (None, None)
+    assert clamp_bounds(helper.make_node("Clip", ["x", "", "high"], ["y"]), view) == (None, 2.0)
+    assert clamp_bounds(helper.make_node("Clip", ["x", "x"], ["y"]), view) is None
+    assert clamp_bounds(helper.make_node("Neg", ["x"], ["y"]), view) is None
+    assert product_fault(view.nodes[0], view) is None

@@ -1,0 +1,159 @@
+"""Calibration."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from edgeinfer.errors import DataError, ModelError
+from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.placement import observed_tensors
+from tests.fixtures.graphs import GRAPHS, PLANE, classifier, conv, filters, graph_of, run, samples_of
+
+Sample = dict[str, np.ndarray]
+
+
+def quiet(_: int) -> None:
+    return None
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_every_tensor_that_quantization_needs_is_observed(name: str) -> None:
+    model = GRAPHS[name]()
+    ranges = observe(model, samples_of(model, 3), total=3, progress=quiet)
+    assert set(ranges.histograms) == set(observed_tensors(GraphView(model)))
+    assert ranges.samples == 3
+
+
+def test_the_values_are_those_of_the_graph() -> None:
+    model = classifier()
+    samples = list(samples_of(model, 4))
+    ranges = observe(model, samples, total=4, progress=quiet)
+    images = np.concatenate([sample["image"] for sample in samples])
+    assert ranges.histograms["image"].minimum == images.min()
+    assert ranges.histograms["image"].total == images.size
+    probe = classifier()
+    probe.graph.output.append(helper.make_tensor_value_info("p", 1, None))
+    pooled = np.concatenate([run(probe, sample)[1] for sample in samples])
+    assert ranges.histograms["p"].maximum == pytest.approx(float(pooled.max()), rel=1e-5)
+    assert ranges.histograms["r1"].minimum == 0.0
+
+
+def test_order_does_not_matter() -> None:
+    model = classifier()
+    samples = list(samples_of(model, 5))
+    one = observe(model, samples, total=5, progress=quiet).histograms
+    other = observe(model, reversed(samples), total=5, progress=quiet).histograms
+    for name, histogram in one.items():
+        assert histogram.exponent == other[name].exponent
+        np.testing.assert_array_equal(histogram.counts, other[name].counts)
+
+
+def test_progress_is_told_after_each_sample() -> None:
+    model = classifier()
+    told: list[int] = []
+    observe(model, samples_of(model, 3), total=3, progress=told.append)
+    assert told == [1, 1, 1]
+
+
+def test_the_given_model_is_left_alone() -> None:
+    model = classifier()
+    before = model.SerializeToString(deterministic=True)
+    observe(model, samples_of(model, 1), total=1, progress=quiet)
+    assert model.SerializeToString(deterministic=True) == before
+
+
+def test_no_samples() -> None:
+    with pytest.raises(DataError, match="no calibration samples"):
+        observe(classifier(), [], total=0, progress=quiet)
+
+
+def wrong(change: Callable[[np.ndarray], Sample]) -> list[Sample]:
+    good, bad = samples_of(classifier(), 2)
+    return [good, change(bad["image"])]
+
+
+def with_value(image: np.ndarray, value: float) -> Sample:
+    image[0, 1, 2, 3] = value
+    return {"image": image}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda image: {"picture": image}, "expected the inputs `image`, got `picture`"),
+        (lambda image: {}, "expected the inputs `image`, got none"),
+        (lambda image: {"image": image, "x": image}, "expected the inputs `image`, got `image`, `x`"),
+        (lambda image: {"image": image.astype(np.float64)}, "input `image`: expected float32, got float64"),
+        (lambda image: {"image": image[0]}, r"expected the shape \[1, 3, 16, 16\], got \[3, 16, 16\]"),
+        (lambda image: {"image": image[:, :1]}, r"expected the shape .* got \[1, 1, 16, 16\]"),
+        (lambda image: with_value(image, np.nan), "input `image` holds NaN or infinity"),
+        (lambda image: with_value(image, np.inf), "input `image` holds NaN or infinity"),
+        (lambda image: with_value(image, -np.inf), "input `image` holds NaN or infinity"),
+    ],
+)
+def test_wrong_samples(change: Callable[[np.ndarray], Sample], message: str) -> None:
+    with pytest.raises(DataError, match=f"calibration sample 2 of 2.*{message}") as caught:
+        observe(classifier(), wrong(change), total=2, progress=quiet)
+    assert caught.value.hint
+
+
+def test_infinity_inside_the_network_is_named() -> None:
+    nodes = [helper.make_node("Exp", ["x"], ["e"], "exp"), conv("e", "y")]
+    model = graph_of(nodes, PLANE, {"w": filters()})
+    sample = {"x": np.full(PLANE, 100, np.float32)}
+    with pytest.raises(DataError, match="sample 1 of 1: the activation `e` holds NaN or infinity"):
+        observe(model, [sample], total=1, progress=quiet)
+
+
+def test_large_values_whose_sum_overflows_are_no_fault() -> None:
+    model = graph_of([conv("x", "y")], PLANE, {"w": np.zeros((4, 4, 3, 3))})
+    sample = {"x": np.full(PLANE, 3e38, np.float32)}
+    ranges = observe(model, [sample], total=1, progress=quiet)
+    assert ranges.histograms["x"].maximum == np.float32(3e38)
+
+
+def test_constant_samples() -> None:
+    model = classifier()
+    sample = {"image": np.zeros((1, 3, 16, 16), np.float32)}
+    ranges = observe(model, [sample] * 3, total=3, progress=quiet)
+    assert (ranges.histograms["image"].minimum, ranges.histograms["image"].maximum) == (0.0, 0.0)
+
+
+def test_a_model_that_cannot_be_loaded() -> None:
+    model = classifier()
+    model.graph.node[0].op_type = "Frobnicate"
+    with pytest.raises(ModelError, match="ONNX Runtime cannot load the model"):
+        observe(model, samples_of(classifier(), 1), total=1, progress=quiet)
+
+
+SCRIPT = """
+import resource, sys
+from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.graph.prepare import prepare
+from tests.fixtures.graphs import samples_of
+from tests.fixtures.models import image_classifier
+model = prepare(image_classifier(size=128), max_opset=17, max_ir_version=9)
+count = int(sys.argv[1])
+observe(model, samples_of(model, count), total=count, progress=lambda _: None)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_samples() -> None:
+    root = Path(__file__).resolve().parents[2]
+
+    def peak_kib(count: int) -> int:
+        command = [sys.executable, "-c", SCRIPT, str(count)]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    # 120 samples are 23 MB, and 90 MB with their activations.
+    assert peak_kib(124) - peak_kib(4) < 10 * 1024
