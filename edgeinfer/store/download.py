@@ -119,9 +119,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> urllib.request.Request | None:
         try:
-            _check_url(newurl)
-            if urlsplit(req.full_url).scheme == "https" and urlsplit(newurl).scheme != "https":
-                raise StoreError(f"{_shown(req.full_url)}: redirected from https to http")
+            _check_redirect(req.full_url, newurl)
         except StoreError:
             fp.close()
             raise
@@ -162,6 +160,12 @@ def _check_url(url: str) -> str:
     if user is not None:
         raise StoreError(f"{_shown(url)}: an address with a user name in it is not supported")
     return _shown(url)
+
+
+def _check_redirect(old: str, new: str) -> None:
+    _check_url(new)
+    if urlsplit(old).scheme == "https" and urlsplit(new).scheme != "https":
+        raise StoreError(f"{_shown(old)}: redirected from https to http")
 
 
 def _shown(url: str) -> str:
