@@ -16,7 +16,7 @@ from tests.fixtures.models import image_classifier, model_of
 def test_constants_are_folded_and_dead_code_goes() -> None:
     model = model_of(
         [
-            helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(np.float32(2))),
+            helper.make_node("Constant", [], ["two"], value=numpy_helper.from_array(np.array(2, np.float32))),
             helper.make_node("Add", ["two", "one"], ["three"]),
             helper.make_node("Mul", ["x", "three"], ["y"]),
             helper.make_node("Neg", ["x"], ["unused"]),

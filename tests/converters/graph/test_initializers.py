@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -33,8 +35,8 @@ def test_initializers_are_no_inputs() -> None:
         ),
     ],
 )
-def test_constant_nodes_become_initializers(attribute: str, given: object, expected: np.ndarray) -> None:
-    node = helper.make_node("Constant", [], ["c"], **{attribute: given})
+def test_constant_nodes_become_initializers(attribute: str, given: Any, expected: np.ndarray) -> None:
+    node = helper.make_node("Constant", [], ["c"], **dict[str, Any]({attribute: given}))
     dtype = helper.np_dtype_to_tensor_dtype(expected.dtype)
     model = model_of(
         [node, helper.make_node("Identity", ["c"], ["y"])],

@@ -170,7 +170,7 @@ def test_quantized_operators_in_a_subgraph_are_seen() -> None:
 
 
 def test_a_quantized_model_can_be_read(tmp_path: Path) -> None:
-    weights = {"s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
+    weights: dict[str, np.ndarray] = {"s": np.array(0.1, np.float32), "z": np.array(0, np.int8)}
     model = model_of(
         [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["y"])],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],

@@ -62,7 +62,7 @@ def test_the_runtime_rounds_and_saturates_as_we_do(form: Form) -> None:
         [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["y"])],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 41])],
         [helper.make_tensor_value_info("y", kind, [1, 41])],
-        {"s": np.float32(affine.scale).reshape(()), "z": np.array(affine.zero_point, form.dtype)},
+        {"s": np.array(affine.scale, np.float32), "z": np.array(affine.zero_point, form.dtype)},
     )
     x = np.concatenate([np.arange(-2, 2.01, 0.125), np.array([-99, -40, 40, 99, 31.9, -31.9, 1e9, -1e9])])
     x = x.astype(np.float32)[None]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -124,7 +127,7 @@ def test_a_product_of_two_activations_is_integer() -> None:
 
 
 def test_operators_by_kind() -> None:
-    def node(op_type: str, *inputs: str, **attributes: object) -> object:
+    def node(op_type: str, *inputs: str, **attributes: Any) -> onnx.NodeProto:
         return helper.make_node(op_type, list(inputs), ["y"], **attributes)
 
     assert is_move(node("Resize", "x", mode="nearest"))
@@ -153,7 +156,7 @@ def test_operators_by_kind() -> None:
     ],
 )
 def test_the_axis_of_output_channels(
-    op_type: str, attributes: dict[str, int], rank: int, axis: int | None
+    op_type: str, attributes: dict[str, Any], rank: int, axis: int | None
 ) -> None:
     assert channel_axis(helper.make_node(op_type, ["x", "w"], ["y"], **attributes), rank) == axis
 
