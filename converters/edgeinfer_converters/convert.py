@@ -14,6 +14,7 @@ from edgeinfer.frames import TensorInfo
 from edgeinfer.host import Host, detect_host, host_profile
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, load_profile
+from edgeinfer_converters.advice import advice
 from edgeinfer_converters.choose import (
     Decision,
     Format,
@@ -23,8 +24,8 @@ from edgeinfer_converters.choose import (
     make_plan,
     same_instruction_set,
 )
-from edgeinfer_converters.data import Data, data_warnings, open_data
-from edgeinfer_converters.emit import EmittedModel, Workshop, emit_best, local_options
+from edgeinfer_converters.data import Data, open_data
+from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
 from edgeinfer_converters.golden import golden_members, tolerance_db
 from edgeinfer_converters.pack import Parcel, pack
 from edgeinfer_converters.progress import announce, track
@@ -40,17 +41,15 @@ from edgeinfer_converters.report import (
     BundleFacts,
     ModelFacts,
     Report,
+    Trial,
     check_report_folder,
     write_report,
 )
 from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, read_source, serialized
 from edgeinfer_converters.threshold import learn_threshold, needs_threshold
-from edgeinfer_converters.verify import Comparison
 
 HOST = "host"
-GOOD_SQNR_DB = 10.0
-"""Below this the noise of an output has more than a tenth of its power: a warning, without labelled data."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,11 @@ def build(options: BuildOptions) -> Report:
     source = read_source(options.model)
     plan = make_plan(source.model_format, profile, _wishes(options), quantized=source.quantized)
     workshop = _furnish(options, source, plan, profile, file, host)
-    emitted, decisions = emit_best(workshop, plan)
+    outcome = emit_best(workshop, plan)
+    emitted = outcome.chosen
     spec = _with_threshold(workshop, emitted)
     golden, golden_count = _golden(workshop, emitted, spec)
-    decisions = (*plan.decisions, *decisions)
+    decisions = (*plan.decisions, *outcome.decisions)
     parcel = Parcel(
         model=emitted.data,
         model_format=plan.model_format,
@@ -101,7 +101,7 @@ def build(options: BuildOptions) -> Report:
     )
     announce(f"writing {options.output.name}")
     pack(parcel, options.output, key)
-    report = _report(options, workshop, parcel, emitted, golden_count)
+    report = _report(options, workshop, plan, parcel, outcome, golden_count)
     if options.report is not None:
         write_report(options.report, report)
     return report
@@ -235,10 +235,12 @@ def _provenance(
 def _report(
     options: BuildOptions,
     workshop: Workshop,
+    plan: Plan,
     parcel: Parcel,
-    emitted: EmittedModel,
+    outcome: Outcome,
     golden_samples: int,
 ) -> Report:
+    emitted = outcome.chosen
     with options.output.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     model = parcel.pipeline.model
@@ -259,31 +261,16 @@ def _report(
         data=workshop.data.described,
         comparison=emitted.comparison,
         max_drop=options.max_drop,
-        warnings=(*data_warnings(workshop.data), *advice(emitted.comparison, options.max_drop)),
+        warnings=(*plan.warnings, *advice(workshop.data, emitted.comparison, options.max_drop)),
         golden_samples=golden_samples,
+        rejected=tuple(
+            Trial(precision=one.precision, comparison=one.comparison, timing=one.timing)
+            for one in outcome.rejected
+        ),
         timing=emitted.timing,
         timing_note=_timing_note(workshop, emitted),
         next_step=_next_step(options, parcel, workshop.host),
     )
-
-
-def advice(comparison: Comparison, max_drop: float) -> tuple[str, ...]:
-    """Warnings where there are no labelled data that the budget could be held against."""
-    if comparison.accuracy is not None:
-        return ()
-    found = []
-    if comparison.agreement is not None and comparison.agreement < 1 - max_drop:
-        found.append(
-            f"the top class differs from the float model's in {1 - comparison.agreement:.1%} of "
-            f"{comparison.samples} samples; only --evaluate with labels tells what that costs"
-        )
-    if comparison.worst_sqnr_db is not None and comparison.worst_sqnr_db < GOOD_SQNR_DB:
-        name = min(comparison.sqnr_db, key=lambda output: comparison.sqnr_db[output])
-        found.append(
-            f"output `{name}` has an SQNR of {comparison.worst_sqnr_db:.1f} dB only: "
-            "look at real results before you trust this model"
-        )
-    return tuple(found)
 
 
 def _next_step(options: BuildOptions, parcel: Parcel, host: Host) -> str:

@@ -14,8 +14,6 @@ from edgeinfer_converters.samples import Request, Sample, Samples, open_samples
 CALIBRATION_LIMIT = {"default": 512, "high": 4096}
 """Samples that are calibrated on at most, by --effort: ranges hardly move after some hundred."""
 
-FEW_SAMPLES = 100
-
 
 @dataclass(frozen=True)
 class Data:
@@ -59,10 +57,3 @@ def open_data(
     learnt, held_out = whole.split(seed)
     described = "held out of calibration" if held_out is not learnt else "of the calibration data"
     return Data(learnt, whole, None, held_out, len(held_out), described)
-
-
-def data_warnings(data: Data) -> tuple[str, ...]:
-    """What a user should know about the data."""
-    if data.calibration is None or len(data.calibration) >= FEW_SAMPLES:
-        return ()
-    return (f"calibrated on {len(data.calibration)} samples; some hundred typical ones are better",)

@@ -61,12 +61,22 @@ class EmittedModel:
     timing: Timing | None = None
 
 
-def emit_best(workshop: Workshop, plan: Plan) -> tuple[EmittedModel, tuple[Decision, ...]]:
-    """The first candidate that keeps the budget and is no slower than float, and the decisions.
+@dataclass(frozen=True)
+class Outcome:
+    """What was chosen, what was tried before it, and why."""
+
+    chosen: EmittedModel
+    rejected: tuple[EmittedModel, ...]
+    decisions: tuple[Decision, ...]
+
+
+def emit_best(workshop: Workshop, plan: Plan) -> Outcome:
+    """The first candidate that keeps the budget and is no slower than float.
 
     Raises BudgetError if the last one misses the budget, ModelError for a model that does not run.
     """
     decisions: list[Decision] = []
+    rejected: list[EmittedModel] = []
     for candidate in plan.candidates:
         emitted = _emit(workshop, candidate)
         last = candidate is plan.candidates[-1]
@@ -75,8 +85,9 @@ def emit_best(workshop: Workshop, plan: Plan) -> tuple[EmittedModel, tuple[Decis
         fault = None if last else _fault(emitted, workshop.max_drop)
         if fault is None:
             decisions.append(Decision(what="precision", choice=candidate.precision, reason=candidate.reason))
-            return emitted, tuple(decisions)
+            return Outcome(emitted, tuple(rejected), tuple(decisions))
         decisions.append(Decision(what="passed over", choice=candidate.precision, reason=fault))
+        rejected.append(emitted)
     raise AssertionError("a plan has at least one candidate")
 
 

@@ -37,6 +37,14 @@ class ModelFacts(Struct, frozen=True):
     source_size_bytes: int
 
 
+class Trial(Struct, frozen=True):
+    """A model that was emitted, compared and passed over."""
+
+    precision: str
+    comparison: Comparison
+    timing: Timing | None
+
+
 class Report(Struct, frozen=True):
     """`report.json`, and what `--json` prints. `timing` is null where it would mean nothing."""
 
@@ -50,6 +58,7 @@ class Report(Struct, frozen=True):
     max_drop: float
     warnings: tuple[str, ...]
     golden_samples: int
+    rejected: tuple[Trial, ...] = ()
     timing: Timing | None = None
     timing_note: str = ""
     next_step: str = ""
@@ -83,7 +92,10 @@ def summary(report: Report) -> str:
         lines += _entry(decision.what, f"{decision.choice}: {decision.reason}")
     lines += _entry("accuracy", _accuracy(report))
     lines += _entry("compared", _compared(report))
-    lines += _entry("speed", _speed(report))
+    lines += _entry("speed", _speed(report.timing) if report.timing else report.timing_note)
+    for trial in report.rejected:
+        if trial.timing:
+            lines += _entry("", f"{trial.precision} had {_speed(trial.timing)}")
     lines += _entry(
         "size",
         f"model {_size(model.source_size_bytes)} -> {_size(model.size_bytes)}, "
@@ -143,10 +155,7 @@ def _sqnr(worst_db: float, *, outputs: int) -> str:
     return f"SQNR {worst_db:.1f} dB" + (" (worst output)" if outputs > 1 else "")
 
 
-def _speed(report: Report) -> str:
-    if report.timing is None:
-        return report.timing_note
-    timing = report.timing
+def _speed(timing: Timing) -> str:
     ratio = timing.reference_ms / timing.converted_ms
     return (
         f"{timing.reference_ms:.2f} ms -> {timing.converted_ms:.2f} ms measured here "

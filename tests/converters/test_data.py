@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgeinfer_converters.data import CALIBRATION_LIMIT, Data, data_warnings, open_data
+from edgeinfer_converters.data import CALIBRATION_LIMIT, Data, open_data
 from tests.fixtures.data import IMAGE_TENSOR, IMAGE_TOML, pipeline, write_classes, write_images
 
 
@@ -44,7 +44,6 @@ def test_too_few_to_hold_any_out(tmp_path: Path) -> None:
     data = opened(tmp_path / "cal", None)
     assert data.verification is data.calibration
     assert data.described == "of the calibration data"
-    assert data_warnings(data) == ("calibrated on 5 samples; some hundred typical ones are better",)
 
 
 def test_without_any_data_inputs_are_made_up() -> None:
@@ -52,7 +51,6 @@ def test_without_any_data_inputs_are_made_up() -> None:
     assert data.calibration is None
     assert len(list(data.verification)) == data.verification_count == 16
     assert data.described == "made up at random"
-    assert data_warnings(data) == ()
 
 
 def test_effort_raises_the_number_of_samples(tmp_path: Path) -> None:
@@ -62,4 +60,3 @@ def test_effort_raises_the_number_of_samples(tmp_path: Path) -> None:
     assert high.all_calibration is not None
     assert len(usual.all_calibration) == CALIBRATION_LIMIT["default"] == 512
     assert len(high.all_calibration) == 700
-    assert data_warnings(usual) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from edgeinfer_converters.measure import MAX_ROUNDS, MIN_ROUNDS, Timing, measure
@@ -49,3 +51,15 @@ def test_rounds_fit_the_time(reference_s: float, rounds: int) -> None:
 @pytest.mark.parametrize(("converted_s", "slower"), [(0.0104, False), (0.0106, True), (0.02, True)])
 def test_slower_only_beyond_the_margin(converted_s: float, *, slower: bool) -> None:
     assert Work(0.01, converted_s).measured().slower is slower
+
+
+def test_slower_only_if_most_rounds_say_so() -> None:
+    seconds = itertools.cycle([0.009, 0.0125, 0.0125])
+    now_s = [0.0]
+
+    def advance(step_s: float) -> None:
+        now_s[0] += step_s
+
+    timing = measure(lambda: advance(0.01), lambda: advance(next(seconds)), threads=1, clock=lambda: now_s[0])
+    assert timing.converted_ms == pytest.approx(12.5)
+    assert not timing.slower  # one round in three was faster

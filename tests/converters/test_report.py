@@ -47,7 +47,7 @@ REPORT = Report(
     max_drop=0.01,
     warnings=("something to know",),
     golden_samples=1,
-    timing=Timing(reference_ms=10.0, converted_ms=4.0, rounds=40, threads=2),
+    timing=Timing(reference_ms=10.0, converted_ms=4.0, slower=False, rounds=40, threads=2),
     next_step="edgeinfer bench person.eib",
 )
 
