@@ -69,7 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def install(root: Path, unit: str) -> None:
     """Write unit, folders and, where there are none, settings; enable the unit. Raises OSError."""
     for folder in (*FOLDERS, WANTS_FOLDER):
-        (root / folder).mkdir(parents=True, exist_ok=True)
+        _make_readable(root / folder)
     write_atomically(root / UNIT_FOLDER / UNIT_NAME, unit.encode())
     settings = root / SETTINGS.relative_to("/")
     kept = settings.exists()
@@ -83,6 +83,14 @@ def install(root: Path, unit: str) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(Path("/") / UNIT_FOLDER / UNIT_NAME)
     sys.stdout.write(_next_steps(root, kept=kept))
+
+
+def _make_readable(folder: Path) -> None:
+    """Make a folder that the service can read, also where root's umask is a strict one."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir()
+        one.chmod(0o755)
 
 
 def check_root(user: int, executable: Path) -> None:
@@ -104,8 +112,8 @@ def check_reachable(executable: Path) -> None:
         if private or closed is not None:
             raise SettingsError(
                 f"{path}: the service, which is not root, cannot start a program there",
-                hint="install into /opt: python3 -m venv /opt/edgeinfer && "
-                "/opt/edgeinfer/bin/pip install edgeinfer",
+                hint="install into /opt: /usr/bin/python3 -m venv /opt/edgeinfer && "
+                "/opt/edgeinfer/bin/pip install 'edgeinfer[onnx,camera]'",
             )
 
 

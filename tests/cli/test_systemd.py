@@ -35,6 +35,17 @@ def test_installing_into_an_image(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert max(map(len, output.splitlines())) <= 100 + len(str(tmp_path))
 
 
+def test_the_service_can_read_what_a_strict_root_makes(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        systemd.install(tmp_path, "[Unit]\n")
+    finally:
+        os.umask(before)
+    for name in ("etc", "etc/edgeinfer", "etc/edgeinfer/trust.d", "var/lib/edgeinfer"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o755, name
+    assert (tmp_path / "etc/edgeinfer/edgeinfer.toml").stat().st_mode & 0o777 == 0o644
+
+
 def test_installing_again_keeps_the_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["systemd", "install", "--executable", PROGRAM, "--root", str(tmp_path)]
     assert main(arguments) == 0

@@ -204,3 +204,41 @@ def test_where_no_stream_can_run_it_fails(tmp_path: Path) -> None:
         _, err = daemon.communicate(timeout=30)
     assert daemon.returncode == 1
     assert "stream s0 does not start" in err
+
+
+HANGING_MODEL = """
+import sys, threading
+from edgeinfer.cli.main import main
+from edgeinfer.daemon.loading import BundleLoader
+from tests.fixtures.daemon import ScriptedPipeline, ScriptedSource, frame, loaded
+
+def hang(one):
+    print("hanging", flush=True)
+    threading.Event().wait()
+
+def load(self, stream):
+    return loaded(stream, lambda: ScriptedSource([frame(0)]), ScriptedPipeline(hang))
+
+BundleLoader.load = load
+sys.exit(main(["daemon", "--config", sys.argv[1]]))
+"""
+
+
+def test_a_call_that_never_returns_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    settings = tmp_path / "edgeinfer.toml"
+    settings.write_text(
+        '[jsonl]\npath = "-"\n[[stream]]\nname = "s0"\nsource = "synthetic:"\nbundle = "parts"\n'
+    )
+    command = [sys.executable, "-c", HANGING_MODEL, str(settings)]
+    root = Path(__file__).resolve().parents[2]
+    daemon = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline() == "hanging\n"
+        daemon.send_signal(signal.SIGTERM)
+        _, err = daemon.communicate(timeout=5)
+    finally:
+        daemon.kill()
+        daemon.wait()
+    assert daemon.returncode == 0, err
+    assert "left behind" in err
