@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from edgeinfer.places import config_folder, state_folder, trust_folders, user_config_folder
-from edgeinfer.store import places
 
 
 @pytest.mark.parametrize("uid", [0, 1000])
@@ -40,4 +39,3 @@ def test_a_user_has_the_defaults(monkeypatch: pytest.MonkeyPatch, value: str | N
 
 def test_trust_comes_from_the_system_and_the_user() -> None:
     assert trust_folders() == (Path("/etc/edgeinfer/trust.d"), user_config_folder() / "trust.d")
-    assert places.trust_folders is trust_folders

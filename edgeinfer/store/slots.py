@@ -140,6 +140,9 @@ class Store:
                         removed.append(Removed(f"{folder.name}/{slot}", _size_bytes(folder / slot)))
                         (folder / slot).rename(staging / f"{folder.name}-{slot}")
                 sync_folder(folder)
+                if not _slots(folder):
+                    folder.rename(staging / folder.name)
+            sync_folder(self.folder)
         return tuple(removed)
 
     @property

@@ -160,6 +160,19 @@ def test_gc_keeps_active_and_previous(store: Store, bundles: Bundles, trust: Tru
     assert store.gc() == ()
 
 
+def test_gc_forgets_a_bundle_that_was_never_activated(
+    store: Store, bundles: Bundles, trust: TrustStore, host: Host
+) -> None:
+    installed = store.install(bundles["1.0.0"], trust, host)
+    (store.folder / "double" / "active").unlink()
+    with pytest.raises(StoreError, match="no active version"):
+        store.active("double")
+    assert [one.path for one in store.gc()] == [f"double/{installed.slot}"]
+    assert names(store.folder) == [".lock", ".staging"]
+    with pytest.raises(StoreError, match="not installed"):
+        store.active("double")
+
+
 def test_status_is_by_name_with_the_active_first(
     store: Store, bundles: Bundles, trust: TrustStore, host: Host
 ) -> None:
