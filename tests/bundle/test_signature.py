@@ -225,8 +225,8 @@ def test_the_reference_implementation_verifies_our_bundle(
     classifier: Signed, tmp_path: Path, model_signing: str
 ) -> None:
     subprocess.run(["tar", "xf", classifier.path, "-C", tmp_path], check=True)
-    command = [model_signing, "-m", "model_signing", "verify", "key", tmp_path]
-    command += ["--signature", tmp_path / "bundle.sig", "--public_key", classifier.public_key]
+    command = [model_signing, "-m", "model_signing", "verify", "key", str(tmp_path)]
+    command += ["--signature", str(tmp_path / "bundle.sig"), "--public_key", str(classifier.public_key)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "Verification succeeded\n"), done.stderr
     model = tmp_path / "model.onnx"

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from edgeinfer.bundle.manifest import PROFILE_NAME
+from edgeinfer.bundle.writer import write_bundle
 from edgeinfer.places import state_folder
-from tests.fixtures.bundles import write_classifier
+from edgeinfer.strict import encode_json
+from tests.fixtures.bundles import classifier_members, manifest_of, profile_of, write_classifier
 from tests.fixtures.device import Device, set_up
 
 
@@ -70,14 +73,6 @@ def test_what_cannot_be_installed_is_told(device: Device, make: object, text: st
 
 
 def test_a_bundle_for_another_machine_is_refused(device: Device) -> None:
-    from tests.fixtures.bundles import (
-        PROFILE_NAME,
-        classifier_members,
-        encode_json,
-        manifest_of,
-        profile_of,
-        write_bundle,
-    )
 
     profile = profile_of(name="other", architecture="armv7l")
     members = {**classifier_members(), PROFILE_NAME: encode_json(profile)}
