@@ -52,7 +52,8 @@ def observe(
         progress(1)
     if not count:
         raise DataError("there are no calibration samples", hint="give some tens of typical inputs")
-    return Ranges({name: observer.result() for name, observer in observers.items()}, count)
+    results = {name: observer.result() for name, observer in observers.items()}
+    return Ranges({name: seen for name, seen in results.items() if seen is not None}, count)
 
 
 def _with_outputs(model: onnx.ModelProto, view: GraphView, names: tuple[str, ...]) -> bytes:

@@ -14,8 +14,8 @@ class Observer(Protocol):
     def update(self, values: Array) -> None:
         """Take in finite float32 values of any shape."""
 
-    def result(self) -> Histogram:
-        """What was seen; at least one update must have come before."""
+    def result(self) -> Histogram | None:
+        """What was seen; None if no value was."""
 
 
 class HistogramObserver:
@@ -30,8 +30,6 @@ class HistogramObserver:
             new = histogram_of(values)
             self._seen = new if self._seen is None else self._seen + new
 
-    def result(self) -> Histogram:
-        """What was seen. Raises LookupError before the first value."""
-        if self._seen is None:
-            raise LookupError("no values were observed")
+    def result(self) -> Histogram | None:
+        """What was seen; None if no value was."""
         return self._seen

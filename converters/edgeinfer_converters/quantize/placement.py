@@ -7,7 +7,7 @@
 - A tensor is quantized if an integer operator reads it, or makes it and must make integers.
 - A Relu or Clip directly behind an integer operator is absorbed: its output is what is quantized.
 - Tensors that operators only move share one scale, also through a concatenation, as long as nothing
-  else needs a finer scale for one of its inputs.
+  else needs a finer scale for one of its inputs, and none of them is constant.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def _leaders(view: GraphView, nodes: frozenset[str], tensors: tuple[str, ...]) -
             for name in node.output:
                 groups.join(node.input[0], name)
     for node in integer:
-        if node.op_type == "Concat" and node.output[0] in groups.leader:
+        joins = node.op_type == "Concat" and not any(name in view.initializers for name in node.input)
+        if joins and node.output[0] in groups.leader:
             for name in data_inputs(node):
                 if name in groups.leader and _only_for_concats(view, groups.members(name)):
                     groups.join(name, node.output[0])

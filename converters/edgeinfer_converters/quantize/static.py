@@ -55,12 +55,13 @@ def quantize_int8(
 ) -> onnx.ModelProto:
     """The QDQ model of a prepared float graph, in the integer form that a profile asks for.
 
-    Weights are symmetric int8, one scale for each output channel (`per_channel`), biases int32 at the scale
-    of the sum, activations as `integer` says. Operators named in `exclude` stay float, as do those
+    Weights are symmetric int8, one scale for each output channel (`per_channel`), biases int32 at the
+    scale of the sum, activations as `integer` says. Operators named in `exclude` stay float, as do those
     without an integer kernel; but ONNX Runtime quantizes the weights of a float convolution by itself
-    where it stands between quantized tensors (WeightBiasQuantization), so ask `integer_share`. Inputs and outputs stay float32; with another `input_dtype`, which must
-    be the activations', the inputs that integer operators read take integers. The same arguments give
-    the same bytes. Raises ModelError: quantized already, nothing to quantize, ranges of another graph.
+    where it stands between quantized tensors (WeightBiasQuantization), so ask `integer_share`.
+    Inputs and outputs stay float32; with another `input_dtype`, which must be the activations', the
+    inputs that integer operators read take integers. The same arguments give the same bytes.
+    Raises ModelError: quantized already, nothing to quantize, ranges of another graph.
     """
     view = GraphView(model)
     placement = place(view, exclude)

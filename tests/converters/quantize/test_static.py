@@ -241,6 +241,32 @@ def test_constant_operands() -> None:
     assert sqnr_db(run(model, sample)[0], run(result, sample)[0]) > 20
 
 
+def test_a_concatenation_with_a_constant_beyond_the_other_values() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Concat", ["a", "k"], ["c"], "concat", axis=1),
+        conv("c", "y", "v"),
+    ]
+    weights = {"w": 0.1 * filters(), "k": np.full((1, 2, 8, 8), 9.0), "v": filters(4, 6)}
+    model = graph_of(nodes, PLANE, weights)
+    (sample,) = samples_of(model, 1, seed=7)
+    assert sqnr_db(run(model, sample)[0], run(quantized(model), sample)[0]) > 25
+
+
+def test_an_output_that_is_read_inside_too() -> None:
+    nodes = [conv("x", "y"), helper.make_node("Relu", ["y"], ["r"], "relu"), conv("r", "z", "v")]
+    model = graph_of(nodes[:1], PLANE, {"w": filters(), "v": filters(seed=1)})
+    model.graph.node.extend(nodes[1:])
+    model.graph.initializer.append(numpy_helper.from_array(filters(seed=1).astype(np.float32), "v"))
+    model.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, PLANE))
+    model = onnx.shape_inference.infer_shapes(model)
+    result = quantized(model)
+    assert [value.name for value in result.graph.output] == ["y", "z"]
+    (sample,) = samples_of(model, 1, seed=7)
+    for one, other in zip(run(model, sample), run(result, sample), strict=True):
+        assert sqnr_db(one, other) > 20
+
+
 def test_weights_and_activations_of_zero_range() -> None:
     nodes = [
         helper.make_node("Conv", ["x", "w", "b"], ["a"], "first"),
