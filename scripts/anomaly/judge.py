@@ -34,18 +34,23 @@ class Line(Struct, frozen=True, forbid_unknown_fields=False):
 
 @dataclass(frozen=True)
 class Judgement:
-    """`found` of `stretches` anomalies, `false_windows` of `normal_windows` in `alarms` separate alarms."""
+    """`found` of `stretches` anomalies by `true_windows` of the `anomalous_windows` that touch one;
+    `false_windows` of `normal_windows` in `alarms` separate alarms.
+    """
 
     found: int
     stretches: int
+    true_windows: int
+    anomalous_windows: int
     false_windows: int
     normal_windows: int
     alarms: int
 
     def __str__(self) -> str:
         return (
-            f"{self.found} of {self.stretches} anomalies found; false alarms: {self.false_windows} of "
-            f"{self.normal_windows} normal windows, in {self.alarms} alarms"
+            f"{self.found} of {self.stretches} anomalies found, by {self.true_windows} of"
+            f" {self.anomalous_windows} windows in them\n"
+            f"{self.alarms} false alarms, {self.false_windows} of {self.normal_windows} normal windows"
         )
 
 
@@ -59,6 +64,8 @@ def judge(reported: Marks, marked: Marks, length: int, stride: int) -> Judgement
     return Judgement(
         found=sum(bool((reported & overlap).any()) for overlap in overlaps),
         stretches=len(stretches),
+        true_windows=int((reported & touched).sum()),
+        anomalous_windows=int(touched.sum()),
         false_windows=int(false.sum()),
         normal_windows=int((~touched).sum()),
         alarms=sum(1 for _ in _stretches(false)),

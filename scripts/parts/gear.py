@@ -86,7 +86,7 @@ def random_gear(rng: np.random.Generator, condition: Condition) -> Gear:
     shade = rng.uniform(0.42, 0.62)
     return Gear(
         condition=condition,
-        radius=float(rng.uniform(104, 124)),
+        radius=float(rng.uniform(118, 140)),
         turn=float(rng.uniform(0, 2 * math.pi)),
         teeth=int(rng.integers(14, 21)),
         holes=int(rng.choice([0, 4, 5, 6])),
@@ -115,21 +115,21 @@ def _random_scratch(rng: np.random.Generator) -> Scratch:
     x, y = distance * math.cos(angle), distance * math.sin(angle)
     # Across the grooves rather than along them: along, nobody could tell it from the turning.
     heading = angle + rng.choice([-1, 1]) * rng.uniform(0.0, 1.1)
-    length, bend, steps = rng.uniform(0.4, 1.0), rng.normal(0, 0.6), 12
+    length, bend, steps = rng.uniform(0.6, 1.2), rng.normal(0, 0.6), 12
     points = []
     for step in range(steps + 1):
         along = (step / steps - 0.5) * length
         direction = heading + bend * along
         points.append((float(x + along * math.cos(direction)), float(y + along * math.sin(direction))))
-    width = float(rng.uniform(0.014, 0.032))
-    return Scratch(tuple(points), width, float(rng.uniform(0.28, 0.6)))
+    width = float(rng.uniform(0.028, 0.055))
+    return Scratch(tuple(points), width, float(rng.uniform(0.5, 0.9)))
 
 
 def _random_break(rng: np.random.Generator) -> Break:
     return Break(
         angle=float(rng.uniform(0, 2 * math.pi)),
-        distance=float(rng.uniform(0.97, 1.1)),
-        radius=float(rng.uniform(0.21, 0.36)),
+        distance=float(rng.uniform(0.95, 1.05)),
+        radius=float(rng.uniform(0.32, 0.5)),
         ragged=tuple(rng.normal(0, 1, 9).tolist()),
     )
 
