@@ -169,7 +169,8 @@ def _is_struct(kind: Any) -> bool:
 
 
 def _explain(error: msgspec.ValidationError, kind: type[Any]) -> str:
-    text = str(error)
+    # A file from elsewhere may hold anything in the names of its fields: none of it steers a terminal.
+    text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(error))
     found = _UNKNOWN_FIELD.search(text)
     if not found:
         return text

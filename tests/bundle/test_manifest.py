@@ -229,3 +229,18 @@ def test_files_are_listed_by_path_with_the_model_last() -> None:
     members = {"z.json": b"12", "model.onnx": b"1", "golden/a.bin": b"", "a.json": b"123"}
     found = [(entry.path, entry.size) for entry in list_files(members, "model.onnx")]
     assert found == [("a.json", 3), ("golden/a.bin", 0), ("z.json", 2), ("model.onnx", 1)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"format":"\\u001b[31mx"}',
+        b'{"\\u001b[31mx":1}',
+        '{"\x7f\u202ex":1}'.encode(),
+        b'{"format":"edgeinfer-bundle","format_version":1,"name":"\\u001b]0;x"}',
+    ],
+)
+def test_no_message_steers_a_terminal(data: bytes) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_manifest(data)
+    assert caught.value.message.isprintable()
