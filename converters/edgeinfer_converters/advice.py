@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeinfer_converters.data import Data
+from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.verify import Comparison
 
 FEW_SAMPLES = 100
@@ -10,15 +10,16 @@ GOOD_SQNR_DB = 10.0
 """Below this the noise of an output has more than a tenth of its power."""
 
 
-def advice(data: Data, comparison: Comparison, max_drop: float) -> tuple[str, ...]:
-    """Warnings on the data; and, without labelled ones that the budget is held against, on the model."""
-    return (*_on_data(data), *_on_model(comparison, max_drop))
+def advice(calibrated_on: Samples | None, comparison: Comparison, max_drop: float) -> tuple[str, ...]:
+    """Warnings on the data that were calibrated on, if any were; and on the model, where no labelled data
+    hold it to its budget."""
+    return (*_on_data(calibrated_on), *_on_model(comparison, max_drop))
 
 
-def _on_data(data: Data) -> tuple[str, ...]:
-    if data.calibration is None or len(data.calibration) >= FEW_SAMPLES:
+def _on_data(samples: Samples | None) -> tuple[str, ...]:
+    if samples is None or len(samples) >= FEW_SAMPLES:
         return ()
-    return (f"calibrated on {len(data.calibration)} samples; some hundred typical ones are better",)
+    return (f"calibrated on {len(samples)} samples; some hundred typical ones are better",)
 
 
 def _on_model(comparison: Comparison, max_drop: float) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeinfer.backends import open_backend
+from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.bundle.keys import PrivateKey, development_key, load_private_key
 from edgeinfer.errors import ModelError, SettingsError, UsageError
 from edgeinfer.frames import TensorInfo
@@ -188,14 +188,13 @@ def _with_threshold(workshop: Workshop, emitted: EmittedModel) -> PipelineSpec:
     samples = workshop.data.all_calibration
     if not needs_threshold(workshop.spec) or samples is None:
         return workshop.spec
-    options = local_options(workshop.profile)
-    with open_backend(emitted.data, workshop.source.model_format, options) as backend:
+    with open_backend(emitted.data, workshop.source.model_format, BackendOptions()) as backend:
         return learn_threshold(backend, track(samples, len(samples), "learning the threshold"), workshop.spec)
 
 
 def _golden(workshop: Workshop, emitted: EmittedModel, spec: PipelineSpec) -> tuple[dict[str, bytes], int]:
-    options = local_options(workshop.profile)
-    with open_backend(emitted.data, workshop.source.model_format, options) as backend:
+    # One thread: what goes into the bundle must not depend on how many cores this machine has.
+    with open_backend(emitted.data, workshop.source.model_format, BackendOptions()) as backend:
         tolerance = tolerance_db(emitted.precision, spec, emitted.comparison.worst_sqnr_db)
         return golden_members(
             backend,
@@ -261,7 +260,7 @@ def _report(
         data=workshop.data.described,
         comparison=emitted.comparison,
         max_drop=options.max_drop,
-        warnings=(*plan.warnings, *advice(workshop.data, emitted.comparison, options.max_drop)),
+        warnings=(*plan.warnings, *advice(workshop.calibrated_on, emitted.comparison, options.max_drop)),
         golden_samples=golden_samples,
         rejected=tuple(
             Trial(precision=one.precision, comparison=one.comparison, timing=one.timing)

@@ -20,6 +20,7 @@ from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.static import quantize_int8
+from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.source import Source, serialized
 from edgeinfer_converters.verify import Comparison, compare
 
@@ -38,6 +39,11 @@ class Workshop:
     max_drop: float
     timed: bool
     _ranges: list[Ranges] = field(default_factory=list)
+
+    @property
+    def calibrated_on(self) -> Samples | None:
+        """The samples that ranges were learnt from, None where there was no need to."""
+        return self.data.calibration if self._ranges else None
 
     def ranges(self, graph: onnx.ModelProto) -> Ranges:
         """The ranges of the activations, learnt once. Raises DataError without calibration data."""

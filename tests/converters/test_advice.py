@@ -8,51 +8,45 @@ import numpy as np
 import pytest
 
 from edgeinfer_converters.advice import advice
-from edgeinfer_converters.data import Data, open_data
 from edgeinfer_converters.evaluate import Accuracy
+from edgeinfer_converters.samples import Samples, open_samples
 from edgeinfer_converters.verify import Comparison
-from tests.fixtures.data import IMAGE_TENSOR, IMAGE_TOML, pipeline
+from tests.fixtures.data import image_request
 
 
-def data_of(count: int, folder: Path) -> Data:
-    """Calibration data of so many samples; none for zero."""
-    path = None
-    if count:
-        path = folder / "cal.npz"
-        np.savez(path, image=np.zeros((count, 3, 16, 16), np.float32))
-    return open_data(path, None, pipeline(IMAGE_TOML), (), (IMAGE_TENSOR,), effort="default", seed=0)
+def samples_of(count: int, folder: Path) -> Samples:
+    """So many calibration samples."""
+    np.savez(folder / "cal.npz", image=np.zeros((count, 3, 16, 16), np.float32))
+    return open_samples(folder / "cal.npz", image_request())
 
 
 GOOD = Comparison(samples=50, sqnr_db={"y": 25.0}, agreement=1.0)
 
 
-@pytest.mark.parametrize(("count", "warned"), [(0, False), (9, True), (123, True), (124, False)])
+@pytest.mark.parametrize(("count", "warned"), [(1, True), (99, True), (100, False)])
 def test_few_samples(tmp_path: Path, count: int, *, warned: bool) -> None:
-    # A fifth is held out: of 124 samples 100 are calibrated on.
-    found = advice(data_of(count, tmp_path), GOOD, 0.01)
+    found = advice(samples_of(count, tmp_path), GOOD, 0.01)
     assert bool(found) is warned
     assert all("some hundred" in text for text in found)
 
 
 @pytest.mark.parametrize(("agreement", "warned"), [(0.99, False), (0.98, True), (None, False)])
-def test_other_top_classes(tmp_path: Path, agreement: float | None, *, warned: bool) -> None:
-    found = advice(
-        data_of(0, tmp_path), Comparison(samples=50, sqnr_db={"y": 25.0}, agreement=agreement), 0.01
-    )
+def test_other_top_classes(agreement: float | None, *, warned: bool) -> None:
+    found = advice(None, Comparison(samples=50, sqnr_db={"y": 25.0}, agreement=agreement), 0.01)
     assert bool(found) is warned
     assert all("2.0% of 50 samples" in text for text in found)
 
 
-def test_a_noisy_output_is_named(tmp_path: Path) -> None:
-    (text,) = advice(data_of(0, tmp_path), Comparison(samples=5, sqnr_db={"a": 25.0, "b": 9.9}), 0.01)
+def test_a_noisy_output_is_named() -> None:
+    (text,) = advice(None, Comparison(samples=5, sqnr_db={"a": 25.0, "b": 9.9}), 0.01)
     assert "`b` has an SQNR of 9.9 dB only" in text
 
 
-def test_labelled_data_say_it_better(tmp_path: Path) -> None:
+def test_labelled_data_say_it_better() -> None:
     accuracy = Accuracy(metric="top-1", samples=5, converted=0.9, reference=0.9, drop=0.0)
     bad = Comparison(samples=5, sqnr_db={"a": 2.0}, agreement=0.5, accuracy=accuracy)
-    assert advice(data_of(0, tmp_path), bad, 0.01) == ()
+    assert advice(None, bad, 0.01) == ()
 
 
-def test_nothing_to_compare_with(tmp_path: Path) -> None:
-    assert advice(data_of(0, tmp_path), Comparison(samples=5, sqnr_db={}), 0.01) == ()
+def test_nothing_to_compare_with() -> None:
+    assert advice(None, Comparison(samples=5, sqnr_db={}), 0.01) == ()

@@ -18,8 +18,9 @@ def execute(arguments: argparse.Namespace) -> int:
     from edgeinfer.exits import Exit
 
     paths = generate_keys(arguments.folder)
+    width = len(str(paths.public))
     sys.stdout.write(
-        f"{paths.private}   keep it secret: whoever has it can sign bundles for your devices\n"
-        f"{paths.public}   copy it into /etc/edgeinfer/trust.d of each device\n"
+        f"{paths.private!s:<{width}}  secret: who has it can sign for your devices\n"
+        f"{paths.public}  goes into /etc/edgeinfer/trust.d of each device\n"
     )
     return Exit.DONE
