@@ -8,13 +8,12 @@ import pytest
 from onnx import helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer.frames import Quantization, TensorInfo
+from edgeinfer.frames import TensorInfo
 from edgeinfer.profile import Integer, Profile, load_profile
 from edgeinfer.strict import decode_json, encode_json, replace
 from edgeinfer_converters.importers.onnx import read_onnx
 from edgeinfer_converters.importers.tflite import read_tflite
 from edgeinfer_converters.inspect import Inspection, Obstacle, inspect_model
-from edgeinfer_converters.inspect_text import WIDTH, render_text
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import classifier, ranges_of
 from tests.fixtures.models import autoencoder, doubler, image_classifier
@@ -94,50 +93,6 @@ def test_bytes_that_are_no_model(profile: Profile) -> None:
 def test_an_inspection_survives_json(profile: Profile) -> None:
     found = inspect_model(image_classifier(), profile)
     assert decode_json(encode_json(found), Inspection, "test") == found
-
-
-def test_text(profile: Profile) -> None:
-    text = render_text(inspect_model(image_classifier(), profile))
-    assert text.splitlines() == [
-        "format        onnx, opset 17, IR version 9",
-        "input         image float32 1×3×16×16",
-        "output        logits float32 1×3",
-        "parameters    331",
-        "MACs          18.46 k (18,456)",
-        "activations   5 KiB at most at a time",
-        "operators     Conv 2, Relu 2, Flatten 1, Gemm 1, GlobalAveragePool 1",
-        "profile       generic-x86-64: nothing that its runtime cannot run",
-    ]
-
-
-def test_text_of_what_is_unusual() -> None:
-    found = Inspection(
-        format="tflite",
-        quantized=True,
-        inputs=(
-            TensorInfo(
-                name="a" * 30,
-                dtype="int8",
-                shape=(1, -1),
-                quantization=Quantization(scale=0.0078125, zero_point=-3),
-            ),
-        ),
-        outputs=(TensorInfo(name="y", dtype="float32", shape=()),),
-        operators={f"OPERATOR_{number}": number for number in range(40)},
-        parameters=None,
-        macs=3_000_000_000,
-        peak_activation_bytes=None,
-        opset=0,
-        ir_version=0,
-        profile="pi",
-        obstacles=(Obstacle(runtime="tflite", reason="has no operator " + "x" * 60),),
-    )
-    text = render_text(found)
-    assert all(len(line) <= WIDTH for line in text.splitlines())
-    for part in ("tflite, quantized", "1×?, scale 0.0078125, zero point -3", "3.00 G", "y float32 scalar"):
-        assert part in " ".join(text.split())
-    assert "pi: cannot run the model as it is" in text
-    assert "parameters" not in text
 
 
 @pytest.mark.zoo

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import onnx
 import pytest
 from onnx import helper
 
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.operators import (
-    bias_input,
-    channel_axis,
-    clamp_bounds,
-    data_inputs,
-    is_compute,
-    is_move,
-    product_fault,
-    weight_input,
-)
+from edgeinfer_converters.quantize.operators import weight_input
 from edgeinfer_converters.quantize.placement import observed_tensors, place
 from tests.fixtures.graphs import (
     GRAPHS,
@@ -124,50 +112,3 @@ def test_a_product_of_two_activations_is_integer() -> None:
     assert placement.nodes == {"t", "m"}
     assert placement.leader["t"] == "x"
     assert weight_input(view.nodes[-1], view) is None
-
-
-def test_operators_by_kind() -> None:
-    def node(op_type: str, *inputs: str, **attributes: Any) -> onnx.NodeProto:
-        return helper.make_node(op_type, list(inputs), ["y"], **attributes)
-
-    assert is_move(node("Resize", "x", mode="nearest"))
-    assert not is_move(node("Resize", "x", mode="linear"))
-    assert is_move(node("MaxPool", "x"))
-    assert not is_move(helper.make_node("MaxPool", ["x"], ["y", "indices"]))
-    assert is_compute(node("Sigmoid", "x"))
-    assert not is_compute(node("Sigmoid", "x", domain="other"))
-    assert data_inputs(node("Concat", "a", "b", "c")) == ("a", "b", "c")
-    assert data_inputs(node("Reshape", "a", "shape")) == ("a",)
-    assert data_inputs(node("Conv", "a", "w", "b")) == ("a", "w")
-    assert bias_input(node("Conv", "a", "w", "b")) == "b"
-    assert bias_input(node("Conv", "a", "w")) is None
-
-
-@pytest.mark.parametrize(
-    ("op_type", "attributes", "rank", "axis"),
-    [
-        ("Conv", {}, 4, 0),
-        ("ConvTranspose", {}, 4, 1),
-        ("ConvTranspose", {"group": 2}, 4, None),
-        ("Gemm", {}, 2, 1),
-        ("Gemm", {"transB": 1}, 2, 0),
-        ("MatMul", {}, 2, 1),
-        ("MatMul", {}, 3, None),
-    ],
-)
-def test_the_axis_of_output_channels(
-    op_type: str, attributes: dict[str, Any], rank: int, axis: int | None
-) -> None:
-    assert channel_axis(helper.make_node(op_type, ["x", "w"], ["y"], **attributes), rank) == axis
-
-
-def test_bounds_of_clamps() -> None:
-    view = GraphView(clipped(-1.0, 2.0))
-    clip = next(node for node in view.nodes if node.op_type == "Clip")
-    assert clamp_bounds(clip, view) == (-1.0, 2.0)
-    assert clamp_bounds(helper.make_node("Relu", ["x"], ["y"]), view) == (0.0, None)
-    assert clamp_bounds(helper.make_node("Clip", ["x"], ["y"]), view) == (None, None)
-    assert clamp_bounds(helper.make_node("Clip", ["x", "", "high"], ["y"]), view) == (None, 2.0)
-    assert clamp_bounds(helper.make_node("Clip", ["x", "x"], ["y"]), view) is None
-    assert clamp_bounds(helper.make_node("Neg", ["x"], ["y"]), view) is None
-    assert product_fault(view.nodes[0], view) is None

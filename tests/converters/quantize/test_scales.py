@@ -1,0 +1,61 @@
+"""The scale of each tensor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.affine import Form, affine_of
+from edgeinfer_converters.quantize.histogram import histogram_of
+from edgeinfer_converters.quantize.placement import observed_tensors, place
+from edgeinfer_converters.quantize.ranges import Ranges
+from edgeinfer_converters.quantize.scales import choose_scales
+from tests.fixtures.graphs import GRAPHS, classifier, concatenation, ranges_of
+
+FORM = Form("uint8", symmetric=False)
+
+
+def given(view: GraphView, **bounds: float) -> Ranges:
+    """Ranges from -1 to 1, or to the bound given."""
+    values = {name: bounds.get(name, 1.0) for name in observed_tensors(view)}
+    return Ranges({name: histogram_of(np.array([-1, high], np.float32)) for name, high in values.items()}, 1)
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_every_quantized_tensor_has_the_scale_of_its_leader(name: str) -> None:
+    model = GRAPHS[name]()
+    view = GraphView(model)
+    placement = place(view)
+    scales = choose_scales(view, placement, ranges_of(model), FORM, "mse")
+    assert set(scales) == set(placement.tensors)
+    assert all(scales[tensor] == scales[placement.leader[tensor]] for tensor in scales)
+
+
+def test_a_concatenation_covers_all_that_flows_into_it() -> None:
+    view = GraphView(concatenation())
+    placement = place(view)
+    scales = choose_scales(view, placement, given(view, a=3.0, b=7.0), FORM, "minmax")
+    assert scales["c"] == scales["a"] == affine_of(-1.0, 7.0, FORM)
+    assert scales["b"] == affine_of(-1.0, 7.0, FORM)
+    scales = choose_scales(view, placement, given(view, a=7.0, b=3.0), FORM, "minmax")
+    assert scales["c"] == affine_of(-1.0, 7.0, FORM)
+    assert scales["b"] == affine_of(-1.0, 3.0, FORM)
+
+
+def test_what_only_an_exclusion_makes_necessary_is_traced_back() -> None:
+    """With the Flatten float, the Gemm's input has a scale of its own, known from before the Flatten."""
+    view = GraphView(classifier())
+    placement = place(view, frozenset({"flatten"}))
+    assert placement.leader["f"] == "f"
+    scales = choose_scales(view, placement, given(view, p=5.0), FORM, "minmax")
+    assert scales["f"] == scales["p"] == affine_of(-1.0, 5.0, FORM)
+
+
+def test_a_tensor_that_nobody_saw() -> None:
+    view = GraphView(classifier())
+    ranges = given(view)
+    partly = Ranges({name: one for name, one in ranges.histograms.items() if name != "r1"}, 1)
+    with pytest.raises(ModelError, match="seen no values of the tensor `r1`"):
+        choose_scales(view, place(view), partly, FORM, "mse")

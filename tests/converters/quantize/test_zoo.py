@@ -1,0 +1,52 @@
+"""Real models on real data, scored by the zoo's own program beside its peers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import onnx
+import pytest
+
+from edgeinfer.profile import Integer
+from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.graph.prepare import prepare
+from edgeinfer_converters.importers.onnx import read_onnx
+from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.quantize.static import quantize_int8
+
+pytestmark = pytest.mark.zoo
+SAMPLES = 64
+
+
+@pytest.fixture(scope="module")
+def scorer(zoo: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("zoo_scorer", zoo / "zoo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("activation", ["uint8", "int8"])
+@pytest.mark.parametrize("task", ["resnet8", "kws_dscnn", "vww_mbv1"])
+def test_no_worse_than_the_plain_quantizer_of_onnx_runtime(
+    task: str, activation: str, scorer: ModuleType, zoo: Path, tmp_path: Path
+) -> None:
+    model = prepare(read_onnx(zoo / scorer.TASKS[task].model), max_opset=17, max_ir_version=9)
+    name = model.graph.input[0].name
+    inputs = scorer.TASKS[task].calibration()[:SAMPLES]
+    ranges = observe(model, ({name: one[None]} for one in inputs), total=len(inputs), progress=lambda _: None)
+    result = quantize_int8(model, ranges, Integer(activation=activation))  # type: ignore[arg-type]  # a parameter
+    assert integer_share(result).share >= 0.99
+    onnx.save(result, tmp_path / "int8.onnx")
+    score = scorer.score(task, tmp_path / "int8.onnx")
+    peers = json.loads((zoo / "peers.json").read_text())["results"]
+    peer = next(one["dev"] for one in peers if (one["task"], one["method"]) == (task, "ort_minmax"))
+    assert score["sqnr_db"] >= peer["sqnr_db"]
+    assert score["converted"] >= score["float"] - 0.01
