@@ -1,0 +1,130 @@
+"""Trying one candidate after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edgeinfer.errors import BudgetError, DataError
+from edgeinfer.host import detect_host
+from edgeinfer.profile import load_profile
+from edgeinfer.strict import replace
+from edgeinfer_converters import emit
+from edgeinfer_converters.choose import Candidate, Emitted, Plan
+from edgeinfer_converters.data import open_data
+from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
+from edgeinfer_converters.evaluate import Accuracy
+from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
+from edgeinfer_converters.source import prepared_graph, read_source
+from edgeinfer_converters.verify import Comparison
+from tests.fixtures.data import IMAGE_TENSOR, IMAGE_TOML, pipeline
+from tests.fixtures.models import image_classifier
+
+LABELS = ("cat", "dog", "owl")
+PI = load_profile("raspberry-pi-4")
+RUNTIME = PI.runtime[-1]
+
+
+def workshop(folder: Path, *, calibrated: bool = True, max_drop: float = 0.01) -> Workshop:
+    onnx.save(image_classifier(), folder / "m.onnx")
+    source = read_source(folder / "m.onnx")
+    spec = resolve_pipeline(
+        PipelineFile(folder / "p.toml", pipeline(IMAGE_TOML), LABELS),
+        (IMAGE_TENSOR,),
+        (replace(IMAGE_TENSOR, name="logits", shape=(1, 3)),),
+    )
+    path = None
+    if calibrated:
+        path = folder / "cal.npz"
+        rng = np.random.default_rng(0)
+        np.savez(path, image=rng.normal(0, 1, (20, 3, 16, 16)).astype(np.float32))
+    data = open_data(path, None, spec, LABELS, (IMAGE_TENSOR,), effort="default", seed=0)
+    graph = prepared_graph(source, RUNTIME)
+    return Workshop(source, graph, spec, LABELS, PI, detect_host(), data, max_drop, timed=False)
+
+
+def plan(*precisions: Emitted) -> Plan:
+    candidates = tuple(Candidate(one, f"reason for {one}") for one in precisions)
+    return Plan("onnx", RUNTIME, candidates, ())
+
+
+def compared(*, drop: float = 0.0, slower: bool = False) -> tuple[Comparison, Timing]:
+    accuracy = Accuracy(metric="top-1", samples=9, converted=0.9 - drop, reference=0.9, drop=drop)
+    timing = Timing(reference_ms=1.0, converted_ms=1.0, slower=slower, rounds=5, threads=1)
+    return Comparison(samples=9, sqnr_db={"y": 30.0}, accuracy=accuracy), timing
+
+
+def outcome_of(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trials: dict[Emitted, tuple[Comparison, Timing]],
+) -> Outcome:
+    """What is chosen if the candidates turn out like this."""
+
+    def fake(_: Workshop, candidate: Candidate) -> EmittedModel:
+        return EmittedModel(candidate.precision, b"", *trials[candidate.precision])
+
+    monkeypatch.setattr(emit, "_emit", fake)
+    return emit_best(workshop(folder), plan(*trials))
+
+
+def test_the_first_good_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = outcome_of(tmp_path, monkeypatch, {"int8": compared(drop=0.01), "float32": compared()})
+    assert found.chosen.precision == "int8"
+    assert found.rejected == ()
+    assert [one.reason for one in found.decisions] == ["reason for int8"]
+
+
+@pytest.mark.parametrize(
+    ("trial", "reason"),
+    [
+        (compared(drop=0.02), "loses 0.0200 top-1, more than --max-drop 0.01"),
+        (compared(slower=True), "slower than float here"),
+    ],
+)
+def test_what_is_not_good_enough_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trial: tuple[Comparison, Timing], reason: str
+) -> None:
+    found = outcome_of(
+        tmp_path, monkeypatch, {"int8": trial, "float16": trial, "float32": compared(drop=-0.1)}
+    )
+    assert found.chosen.precision == "float32"
+    assert [one.precision for one in found.rejected] == ["int8", "float16"]
+    assert [one.what for one in found.decisions] == ["passed over", "passed over", "precision"]
+    assert reason in found.decisions[0].reason
+
+
+def test_the_last_one_may_be_slow_but_keeps_the_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert outcome_of(tmp_path, monkeypatch, {"int8": compared(slower=True)}).chosen.precision == "int8"
+    with pytest.raises(BudgetError, match=r"loses 0.0300 top-1 \(0.9000 -> 0.8700 on 9 samples\)"):
+        outcome_of(tmp_path, monkeypatch, {"int8": compared(drop=0.03)})
+
+
+def test_ranges_are_learnt_once_and_only_if_needed(tmp_path: Path) -> None:
+    shop = workshop(tmp_path)
+    assert emit_best(shop, plan("float32")).chosen.comparison.worst_sqnr_db is not None
+    assert shop.calibrated_on is None
+    found = emit_best(shop, plan("int8")).chosen
+    assert shop.calibrated_on is shop.data.calibration
+    assert shop.graph is not None
+    assert shop.ranges(shop.graph) is shop.ranges(shop.graph)
+    assert found.comparison.samples == 4
+    assert found.timing is None
+
+
+def test_int8_without_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="needs calibration data"):
+        emit_best(workshop(tmp_path, calibrated=False), plan("int8"))
+
+
+def test_models_run_on_the_processor_here() -> None:
+    jetson = load_profile("jetson-orin-nano")
+    assert local_options(jetson).providers == ("CPUExecutionProvider",)
+    assert local_options(jetson).required_providers == ()
+    assert 1 <= local_options(jetson).threads <= jetson.limits.threads
