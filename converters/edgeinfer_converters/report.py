@@ -158,7 +158,7 @@ def _sqnr(worst_db: float, *, outputs: int) -> str:
 def _speed(timing: Timing) -> str:
     ratio = timing.reference_ms / timing.converted_ms
     return (
-        f"{timing.reference_ms:.2f} ms -> {timing.converted_ms:.2f} ms measured here "
+        f"{timing.reference_ms:.3g} ms -> {timing.converted_ms:.3g} ms measured here "
         f"({ratio:.2f} times as fast, {timing.threads} threads)"
     )
 

@@ -203,7 +203,7 @@ def test_auto_never_chooses_what_is_slower(
     assert build("--calibration", "cal", profile="host") == 0
     bundle = opened()
     assert bundle.manifest.model.precision == precision
-    assert ("int8 had 12.34 ms -> 23.45 ms" in " ".join(capsys.readouterr().out.split())) == slower
+    assert ("int8 had 12.3 ms -> 23.4 ms" in " ".join(capsys.readouterr().out.split())) == slower
     assert b"23.45" not in bundle.read("provenance.json")
 
 
@@ -273,6 +273,34 @@ def test_a_quantized_model_is_packed_as_it_is(work: Path) -> None:
     again = opened()
     assert again.manifest.model.precision == "as-is"
     assert again.model() == (work / "again.onnx").read_bytes()
+
+
+def test_external_data_end_up_inside(work: Path) -> None:
+    onnx.save_model(
+        image_classifier(),
+        work / "split.onnx",
+        save_as_external_data=True,
+        location="split.data",
+        size_threshold=0,
+    )
+    assert build("--calibration", "cal", model="split.onnx") == 0
+    source = json.loads(opened().read("provenance.json"))["source"]
+    assert [fact["name"] for fact in source] == ["split.onnx", "split.data"]
+
+
+def test_several_inputs(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in ("a", "b")]
+    total = helper.make_tensor_value_info("sum", TensorProto.FLOAT, [1, 4])
+    onnx.save(model_of([helper.make_node("Add", ["a", "b"], ["sum"])], pair, [total]), work / "tiny.onnx")
+    text = '[model]\nname = "sum"\nversion = "1.0.0"\ntask = "raw"\n' + '[[input]]\nkind = "tensor"\n' * 2
+    (work / "pipeline.toml").write_text(text)
+    np.savez(work / "data.npz", a=np.ones((20, 4), np.float32), b=np.full((20, 4), 2, np.float32))
+    assert build("--precision", "float32", "--calibration", "data.npz") == 0
+    bundle = opened()
+    assert [one.name for one in bundle.pipeline.input] == ["a", "b"]
+    assert (bundle.golden_outputs()["sum"] == 3).all()
+    capsys.readouterr()
+    refused(work, "holds images, and the pipeline takes 2 inputs", capsys, "--calibration", "cal")
 
 
 def test_the_own_key_signs(work: Path) -> None:

@@ -64,7 +64,7 @@ def test_the_summary_says_everything_in_80_columns() -> None:
         "top-1 0.8309 -> 0.8235 on 136 samples (0.0074 worse",
         "SQNR 21.6 dB (worst output)",
         "same top class 99.3%",
-        "10.00 ms -> 4.00 ms measured here (2.50 times as",
+        "10 ms -> 4 ms measured here (2.50 times as",
         "model 1.85 MB -> 286.9 kB, bundle 412.3 kB",
         "warning something to know",
         "written: person.eib",
