@@ -39,7 +39,7 @@ class FileFact(Struct, frozen=True):
 
 
 class DataFact(Struct, frozen=True):
-    """A data set: `sha256` is over the names and contents of its files; `used` of its `samples`."""
+    """A data set: `used` of its `samples`, and the SHA-256 over the names and contents of their files."""
 
     name: str
     kind: str

@@ -74,9 +74,9 @@ class Samples:
         return replace(self, chosen=tuple(k for k in self.chosen if k not in away)), held_out
 
     def digest(self) -> str:
-        """SHA-256 over the names and contents of the data set's files, in order."""
+        """SHA-256 over the names and contents of the files that the samples come from, in order."""
         total = hashlib.sha256()
-        for path in self.source.files:
+        for path in self.source.files(self.chosen):
             total.update(f"{path.name}\0{_file_digest(path)}\n".encode())
         return total.hexdigest()
 

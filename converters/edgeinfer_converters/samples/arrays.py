@@ -62,8 +62,7 @@ class ArrayFile:
         self._members = members
         self._truths = truths
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self, chosen: Sequence[int]) -> tuple[Path, ...]:
         """The archive."""
         return (self._path,)
 

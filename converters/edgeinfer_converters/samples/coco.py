@@ -60,7 +60,7 @@ def open_source(path: Path, request: Request) -> ImageFiles:
         if not file.is_file():
             raise DataError(f"{listing}: there is no image `{image.file_name}` in {folder}")
         files.append(ImageFile(file, None if boxes is None else tuple(boxes[image.id])))
-    return ImageFiles(files, preparer, str(listing))
+    return ImageFiles(files, preparer, listing, listing=listing)
 
 
 def _read(listing: Path) -> _Instances:

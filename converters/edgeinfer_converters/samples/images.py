@@ -37,16 +37,25 @@ class ImageFile:
 class ImageFiles:
     """A sample source over image files; unreadable ones are named and skipped, up to a tenth."""
 
-    def __init__(self, files: Sequence[ImageFile], preparer: FramePreparer, where: str) -> None:
+    def __init__(
+        self,
+        files: Sequence[ImageFile],
+        preparer: FramePreparer,
+        where: Path,
+        *,
+        listing: Path | None = None,
+    ) -> None:
+        """`listing` is the file that names the images and their truth."""
         self._files = tuple(files)
+        self._listing = listing
         self._preparer = preparer
         self._where = where
         self._unreadable: set[Path] = set()
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The image files."""
-        return tuple(file.path for file in self._files)
+    def files(self, chosen: Sequence[int]) -> tuple[Path, ...]:
+        """The listing, if there is one, and the image files."""
+        listing = () if self._listing is None else (self._listing,)
+        return (*listing, *(self._files[position].path for position in chosen))
 
     @property
     def labelled(self) -> bool:
@@ -92,11 +101,11 @@ def open_source(path: Path, request: Request) -> ImageFiles:
     preparer = FramePreparer(request, ImageInput, str(path))
     if path.is_file() or (path / LABELS_FILE).is_file():
         listing = path if path.is_file() else path / LABELS_FILE
-        return ImageFiles(_listed(listing, request), preparer, str(listing))
+        return ImageFiles(_listed(listing, request), preparer, listing, listing=listing)
     files = _in_folder(path, request)
     if not files:
         raise DataError(f"{path}: there are no images in it", hint=f"read are {', '.join(sorted(SUFFIXES))}")
-    return ImageFiles(files, preparer, str(path))
+    return ImageFiles(files, preparer, path)
 
 
 def _in_folder(folder: Path, request: Request) -> list[ImageFile]:

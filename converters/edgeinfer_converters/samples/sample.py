@@ -54,9 +54,8 @@ class Request:
 class SampleSource(Protocol):
     """A data set in a fixed order. Reading it takes the memory of one sample."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that hold the samples, in order."""
+    def files(self, chosen: Sequence[int]) -> tuple[Path, ...]:
+        """The files that hold the samples at these positions and their truth, in order."""
 
     @property
     def labelled(self) -> bool:

@@ -36,8 +36,7 @@ class TableWindows:
             self._row_count = sum(1 for _ in rows)
         self._targets = wanted if set(wanted) <= set(columns) else ()
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self, chosen: Sequence[int]) -> tuple[Path, ...]:
         """The table."""
         return (self._path,)
 

@@ -34,8 +34,7 @@ class VideoFrames:
         count = min(total, MAX_FRAMES)
         self._numbers = tuple(k * total // count for k in range(count))
 
-    @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self, chosen: Sequence[int]) -> tuple[Path, ...]:
         """The video."""
         return (self._path,)
 

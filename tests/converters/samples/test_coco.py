@@ -28,6 +28,14 @@ def test_boxes_are_matched_to_labels_by_name(tmp_path: Path) -> None:
     ]
 
 
+def test_the_digest_knows_the_boxes(tmp_path: Path) -> None:
+    write_coco(tmp_path, 1)
+    request = image_request("evaluation", labels=LABELS, text=DETECTION_TOML)
+    before = open_samples(tmp_path, request).digest()
+    _change(tmp_path, annotations=[])
+    assert open_samples(tmp_path, request).digest() != before
+
+
 def test_the_file_itself_may_be_named(tmp_path: Path) -> None:
     write_coco(tmp_path, 1)
     request = image_request("evaluation", labels=LABELS, text=DETECTION_TOML)

@@ -137,6 +137,17 @@ def test_long_lists_of_unreadable_files_are_cut(tmp_path: Path) -> None:
         list(open_samples(tmp_path, image_request()))
 
 
+def test_the_digest_is_of_what_is_used(tmp_path: Path) -> None:
+    write_images(tmp_path, 20)
+    samples = open_samples(tmp_path, image_request())
+    part = samples.limit(5, 0)
+    before = samples.digest(), part.digest()
+    unused = next(k for k in range(20) if k not in part.chosen)
+    (tmp_path / f"{unused:02}.png").write_bytes(b"changed")
+    assert samples.digest() != before[0]
+    assert part.digest() == before[1]
+
+
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there are no images"):
         open_samples(tmp_path, image_request())
