@@ -183,8 +183,6 @@ def drop(metric: Metric, reference: float, converted: float) -> float:
 
 def _ranks(scores: Array) -> Array:
     """Ranks from 1, the mean rank for ties."""
-    values, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    means = last - (counts - 1) / 2
-    assert len(means) == len(values)  # noqa: S101  # one mean a distinct score
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    means = np.cumsum(counts) - (counts - 1) / 2
     return cast(Array, means[places])
