@@ -36,8 +36,8 @@ def prepare(folder: Path, progress: Progress) -> Material:
     drawn = folder / f"drawn-{_version()}"
     drawn.mkdir(parents=True, exist_ok=True)
     material = Material(drawn / "calibration", drawn / "evaluate", drawn / "parts.mp4")
-    _ensure_images(material.calibration, "calibration", CALIBRATION_COUNT, progress)
-    _ensure_images(material.evaluate, "evaluate", EVALUATE_COUNT, progress)
+    _ensure_images(material.calibration, "calibration", CALIBRATION_COUNT, "calibrate with", progress)
+    _ensure_images(material.evaluate, "evaluate", EVALUATE_COUNT, "judge on", progress)
     if not material.clip.exists():
         for done in write_clip(material.clip):
             progress("the clip", done, FRAMES)
@@ -49,8 +49,8 @@ def _version() -> str:
     return hashlib.sha256(b"".join((HERE / name).read_bytes() for name in SOURCES)).hexdigest()[:8]
 
 
-def _ensure_images(folder: Path, split: Split, count: int, progress: Progress) -> None:
+def _ensure_images(folder: Path, split: Split, count: int, purpose: str, progress: Progress) -> None:
     """labels.csv is written last: where it is, the pictures are."""
     if not (folder / "labels.csv").exists():
         for done in write_images(folder, split, count):
-            progress(f"pictures to {split}", done, count)
+            progress(f"pictures to {purpose}", done, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from scripts.parts.programs import program, tail
 PREFIX = "edgeinfer"
 DEVICE = "demo"
 STREAM = "belt"
+END_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 10.0
 
 
@@ -66,7 +68,10 @@ class Daemon:
             )
 
     def finish(self) -> None:
-        """Stop it in order. Raises EdgeInferError if it does not end as it should."""
+        """Let it end, which it does when its stream has, or stop it. Raises EdgeInferError for a bad end."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_TIMEOUT_S)
         self.stop()
         self.check()
 

@@ -29,7 +29,7 @@ from scripts.parts.scene import HEIGHT, WIDTH, Image
 
 HERE = Path(__file__).resolve().parent
 SEED = 20
-EPOCHS = 16
+EPOCHS = 32
 BATCH = 32
 LEARNING_RATE = 3e-3
 COUNTS: dict[Split, int] = {"train": 3000, "validation": 400, "heldout": 1000}

@@ -50,7 +50,16 @@ def _wait_for(log: Path, word: str, daemon: Daemon) -> None:
         daemon.check()
 
 
+def test_one_that_ends_with_its_stream_is_left_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _daemon(tmp_path, monkeypatch, "print('all streams have ended')") as daemon:
+        daemon.finish()
+    assert "all streams have ended" in (tmp_path / "daemon.log").read_text(encoding="utf-8")
+
+
 def test_it_is_stopped_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "END_TIMEOUT_S", 0.05)
     with _daemon(tmp_path, monkeypatch, RUNNING) as daemon:
         _wait_for(tmp_path / "daemon.log", "running", daemon)
         daemon.finish()
@@ -75,6 +84,7 @@ def test_the_end_of_the_block_stops_it_whatever_happened(
 
 
 def test_one_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "END_TIMEOUT_S", 0.05)
     monkeypatch.setattr(service, "STOP_TIMEOUT_S", 0.05)
     deaf = RUNNING.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN").replace(
         "signal.pause()", "while True: signal.pause()"
