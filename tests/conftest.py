@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ settings.register_profile("edgeinfer", deadline=None)
 settings.load_profile("edgeinfer")
 
 ROOT = Path(__file__).resolve().parent.parent
+FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 NO_ZOO = "the zoo of third-party models is not here (EDGEINFER_ZOO)"
 
 
@@ -21,6 +23,17 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees or touches the keys, settings and bundles of the person who runs it."""
     for name in ("CONFIG", "STATE", "CACHE", "DATA"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
+
+
+@pytest.fixture(autouse=True)
+def own_ffmpeg_options() -> Iterator[None]:
+    """What a stream allows FFmpeg to open does not hold for the tests after it in the same process."""
+    before = os.environ.get(FFMPEG_OPTIONS)
+    yield
+    if before is None:
+        os.environ.pop(FFMPEG_OPTIONS, None)
+    else:
+        os.environ[FFMPEG_OPTIONS] = before
 
 
 @pytest.fixture(scope="session")
