@@ -10,6 +10,7 @@ from edgeinfer_converters.inspect import Inspection
 
 WIDTH = 80
 _LABEL = 14
+_TIE = "\N{NO-BREAK SPACE}"
 
 
 def render_text(inspection: Inspection) -> str:
@@ -31,18 +32,21 @@ def _lines(inspection: Inspection) -> Iterator[str]:
         if text:
             yield from _field(label, text)
     counts = sorted(inspection.operators.items(), key=lambda item: (-item[1], item[0]))
-    yield from _field("operators", ", ".join(f"{name} {count}" for name, count in counts))
-    if inspection.profile:
-        yield from _verdict(inspection)
+    yield from _field("operators", ", ".join(f"{name}{_TIE}{count}" for name, count in counts))
+    yield from _verdict(inspection)
 
 
 def _verdict(inspection: Inspection) -> Iterator[str]:
-    if not inspection.obstacles:
-        yield from _field("profile", f"{inspection.profile}: nothing that its runtime cannot run")
-        return
-    yield from _field("profile", f"{inspection.profile}: cannot run the model as it is")
+    label = "obstacles"
+    if inspection.profile:
+        found = (
+            "cannot run the model as it is" if inspection.obstacles else "nothing that its runtime cannot run"
+        )
+        yield from _field("profile", f"{inspection.profile}: {found}")
+        label = ""
     for obstacle in inspection.obstacles:
-        yield from _field("", f"{obstacle.runtime} {obstacle.reason}")
+        yield from _field(label, f"{obstacle.runtime} {obstacle.reason}")
+        label = ""
 
 
 def _format(inspection: Inspection) -> str:
@@ -73,7 +77,7 @@ def _bytes(count: int | None) -> str:
 
 def _field(label: str, text: str) -> list[str]:
     head = f"{label:<{_LABEL}}"
-    return textwrap.wrap(
+    lines = textwrap.wrap(
         text or "none",
         WIDTH,
         initial_indent=head,
@@ -81,3 +85,4 @@ def _field(label: str, text: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(_TIE, " ") for line in lines]

@@ -28,8 +28,11 @@ class Source:
     quantized: bool
 
 
-def read_source(path: Path) -> Source:
-    """Read a model by the extension of its name. Raises ModelError."""
+def read_source(path: Path, *, runnable: bool = True) -> Source:
+    """Read a model by the extension of its name. Raises ModelError.
+
+    With `runnable` false, an ONNX model may have operators that the runtime lacks, for a look at it.
+    """
     if path.is_dir():
         raise ModelError(f"{path}: is a folder, and a model file is needed", hint="name the file inside it")
     model_format = FORMATS.get(path.suffix.lower())
@@ -40,7 +43,7 @@ def read_source(path: Path) -> Source:
         )
     if model_format == "tflite":
         return Source(path, "tflite", read_tflite(path), None, quantized=False)
-    graph = read_onnx(path)
+    graph = read_onnx(path, runnable=runnable)
     return Source(path, "onnx", serialized(graph), graph, quantized=is_quantized(graph))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import onnx
+
 from edgeinfer.frames import Quantization, TensorInfo
 from edgeinfer.profile import load_profile
 from edgeinfer_converters.inspect import Inspection, Obstacle, inspect_model
@@ -20,6 +22,30 @@ def test_text() -> None:
         "activations   5 KiB at most at a time",
         "operators     Conv 2, Relu 2, Flatten 1, Gemm 1, GlobalAveragePool 1",
         "profile       generic-x86-64: nothing that its runtime cannot run",
+    ]
+
+
+def foreign() -> onnx.ModelProto:
+    """A classifier whose last operator is someone's own."""
+    model = image_classifier()
+    model.graph.node[-1].op_type = "Wobble"
+    model.graph.node[-1].domain = "com.example"
+    model.opset_import.add(domain="com.example", version=1)
+    return model
+
+
+def test_a_foreign_operator_without_a_profile() -> None:
+    lines = render_text(inspect_model(foreign(), None)).splitlines()
+    assert lines[-1] == "obstacles     onnxruntime has no operator com.example.Wobble"
+
+
+def test_a_count_stays_with_its_name() -> None:
+    lines = render_text(inspect_model(foreign(), load_profile("raspberry-pi-4"))).splitlines()
+    assert lines[-4:] == [
+        "operators     Conv 2, Relu 2, Flatten 1, GlobalAveragePool 1,",
+        "              com.example.Wobble 1",
+        "profile       raspberry-pi-4: cannot run the model as it is",
+        "              onnxruntime has no operator com.example.Wobble",
     ]
 
 

@@ -29,6 +29,15 @@ def test_an_onnx_model(model: Path) -> None:
     assert source.data == serialized(source.graph)
 
 
+def test_an_operator_that_nobody_knows(tmp_path: Path) -> None:
+    model = doubler()
+    model.graph.node[0].op_type = "Frobnicate"
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="Frobnicate"):
+        read_source(tmp_path / "m.onnx")
+    assert read_source(tmp_path / "m.onnx", runnable=False).graph == model
+
+
 def test_the_prepared_graph_is_what_the_runtime_reads(model: Path) -> None:
     runtime = PI.runtime_for("onnxruntime")
     assert runtime is not None

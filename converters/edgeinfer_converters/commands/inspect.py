@@ -24,7 +24,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from edgeinfer_converters.source import read_source
 
     profile = find_profile(arguments.profile) if arguments.profile else None
-    source = read_source(arguments.model)
+    source = read_source(arguments.model, runnable=False)
     inspection = inspect_model(source.data if source.graph is None else source.graph, profile)
     text = encode_json(inspection, indent=2).decode() if arguments.json else render_text(inspection)
     sys.stdout.write(text + "\n")

@@ -9,12 +9,13 @@ from google.protobuf.message import DecodeError
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.operators import unsupported_operators
-from edgeinfer_converters.graph.walk import all_nodes
+from edgeinfer_converters.graph.walk import all_nodes, is_standard, standard_opset
 from edgeinfer_converters.importers.bounded import MAX_MODEL_BYTES, read_bounded
 from edgeinfer_converters.importers.external_data import embed_external_data
 from edgeinfer_converters.importers.messages import has_broken_text
 
 MIN_OPSET = 7
+_UNKNOWN_DOMAIN = "edgeinfer.unknown"
 _QUANTIZED_PREFIXES = ("QLinear", "QGemm", "QMoE", "QAttention", "QOrdered", "Quantize", "Dequantize")
 _QUANTIZED = frozenset(
     {
@@ -30,7 +31,7 @@ def read_onnx(path: Path, *, runnable: bool = True) -> onnx.ModelProto:
 
     External data must lie in the model's folder or below it; it is checked before any library may
     open it (`external_data`). The model may hold quantized operators: see `is_quantized`. With `runnable`
-    false, operators that ONNX Runtime lacks are let through, for a look at the model.
+    false, operators that ONNX Runtime lacks, or nobody knows, are let through, for a look at the model.
     Raises ModelError: not a readable file, not ONNX, not sound, operators that ONNX Runtime lacks.
     """
     model = _parse(read_bounded(path), path)
@@ -39,7 +40,7 @@ def read_onnx(path: Path, *, runnable: bool = True) -> onnx.ModelProto:
     _refuse_old(model, path)
     if runnable:
         _refuse_unknown_operators(model, path)
-    _check(model, path)
+    _check(model if runnable else _with_unknown_set_apart(model), path)
     return model
 
 
@@ -91,6 +92,19 @@ def _refuse_unknown_operators(model: onnx.ModelProto, path: Path) -> None:
             f"{path} has operators that ONNX Runtime cannot run on a CPU: {', '.join(unknown)}",
             hint="export the model with standard ONNX operators only",
         )
+
+
+def _with_unknown_set_apart(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy for the checker, which lets operators of unknown domains pass, and of these only."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    opset = standard_opset(copy)
+    for node in all_nodes(copy):
+        if is_standard(node) and not onnx.defs.has(node.op_type, max_inclusive_version=opset):
+            node.domain = _UNKNOWN_DOMAIN
+    for holder in (copy, *copy.functions):
+        holder.opset_import.add(domain=_UNKNOWN_DOMAIN, version=1)
+    return copy
 
 
 def _check(model: onnx.ModelProto, path: Path) -> None:

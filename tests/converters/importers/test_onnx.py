@@ -125,6 +125,28 @@ def test_unknown_operators_can_be_let_through_for_a_look(tmp_path: Path) -> None
     assert read_onnx(path, runnable=False).graph.node[0].op_type == "Wobble"
 
 
+def test_an_operator_that_nobody_knows_may_be_looked_at(tmp_path: Path) -> None:
+    model = image_classifier()
+    model.graph.node[1].op_type = "Frobnicate"
+    path = save(model, tmp_path)
+    with pytest.raises(ModelError, match="Frobnicate"):
+        read_onnx(path)
+    found = read_onnx(path, runnable=False)
+    assert found == model
+
+
+@pytest.mark.parametrize("fault", ["a missing input", "a domain that is not imported"])
+def test_a_look_needs_a_sound_model_too(tmp_path: Path, fault: str) -> None:
+    model = image_classifier()
+    model.graph.node[1].op_type = "Frobnicate"
+    if fault == "a missing input":
+        del model.graph.node[0].input[1:]
+    else:
+        model.graph.node[0].domain = "com.example"
+    with pytest.raises(ModelError, match="not a sound ONNX model"):
+        read_onnx(save(model, tmp_path), runnable=False)
+
+
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     data = image_classifier().SerializeToString()
     (tmp_path / "m.onnx").write_bytes(data.replace(b"relu1", b"rel\xff1"))
