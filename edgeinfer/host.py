@@ -5,6 +5,7 @@ Cheap on purpose: a few small files and package metadata, nothing is imported.
 
 from __future__ import annotations
 
+import os
 import platform
 import struct
 from collections.abc import Mapping
@@ -51,6 +52,11 @@ def detect_host(root: Path = Path("/")) -> Host:
         python=platform.python_version(),
         runtimes=_runtimes(),
     )
+
+
+def available_cores() -> int:
+    """The cores that this process may run on, which may be fewer than the machine has (affinity, cpusets)."""
+    return len(os.sched_getaffinity(0))
 
 
 def host_profile(host: Host) -> Profile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import struct
 from importlib import metadata
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeinfer.errors import MissingRuntimeError
-from edgeinfer.host import Host, cpu_features, detect_host, host_profile, pick_profile
+from edgeinfer.host import Host, available_cores, cpu_features, detect_host, host_profile, pick_profile
 from edgeinfer.profile import load_profile, profile_names
 
 A53 = ("fp", "asimd", "evtstrm", "crc32", "cpuid")
@@ -182,3 +183,13 @@ def test_features_are_those_of_every_core(cores: list[list[str]], key: str) -> N
 @given(st.text(max_size=300))
 def test_any_cpuinfo_is_read(text: str) -> None:
     assert all(feature.strip() == feature for feature in cpu_features(text))
+
+
+def test_the_cores_of_this_process_not_of_the_machine() -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert available_cores() == len(before)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 import onnx
 
 from edgeinfer.backends import Backend, BackendOptions, open_backend
 from edgeinfer.errors import BudgetError, DataError
-from edgeinfer.host import Host
+from edgeinfer.host import Host, available_cores
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile
 from edgeinfer_converters.calibrate import observe
@@ -99,7 +98,7 @@ def emit_best(workshop: Workshop, plan: Plan) -> Outcome:
 
 def local_options(profile: Profile) -> BackendOptions:
     """How models are run here: on the CPU, whatever accelerator the device has."""
-    return BackendOptions(threads=min(profile.limits.threads, os.cpu_count() or 1))
+    return BackendOptions(threads=min(profile.limits.threads, available_cores()))
 
 
 def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:

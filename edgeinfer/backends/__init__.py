@@ -11,6 +11,7 @@ from typing import Literal, Protocol, cast
 
 from edgeinfer.errors import CompatibilityError
 from edgeinfer.frames import Array, TensorInfo
+from edgeinfer.host import available_cores
 from edgeinfer.profile import Profile, RuntimeName
 
 ModelFormat = Literal["onnx", "tflite"]
@@ -70,7 +71,8 @@ def options_for(
 ) -> BackendOptions:
     """How a profile wants a model of a format to be run.
 
-    `threads` overrides the profile's; `cache` is the folder for built engines, used only where the
+    Without `threads` it is the profile's number, but never more than this process has cores: threads that
+    share one only wait for each other. `cache` is the folder for built engines, used only where the
     runtime builds any. Raises CompatibilityError if the profile has no runtime for the format.
     """
     runtime = profile.runtime_for(RUNTIMES[model_format])
@@ -80,7 +82,7 @@ def options_for(
             hint=f"it has {', '.join(one.name for one in profile.runtime)}",
         )
     return BackendOptions(
-        threads=profile.limits.threads if threads is None else threads,
+        threads=min(profile.limits.threads, available_cores()) if threads is None else threads,
         providers=runtime.providers or BackendOptions.providers,
         required_providers=runtime.required_providers,
         engine_cache=cache if runtime.engine_cache else None,

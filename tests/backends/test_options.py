@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,21 @@ def runtime(name: Any, **changes: Any) -> Runtime:
     return Runtime(name=name, package="p", minimum_version="1", int8="fast", float16="slow", **changes)
 
 
-def test_the_profile_says_how() -> None:
+def test_the_profile_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)))
     jetson = runtime("onnxruntime", providers=("A", "B"), required_providers=("A",), engine_cache=True)
     options = options_for(profile(jetson), "onnx", cache=Path("engines"))
     assert options == BackendOptions(
         threads=3, providers=("A", "B"), required_providers=("A",), engine_cache=Path("engines")
     )
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (3, 3), (64, 3)])
+def test_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch, cores: int, threads: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+    chosen = profile(runtime("tflite"))
+    assert options_for(chosen, "tflite").threads == threads
+    assert options_for(chosen, "tflite", threads=8).threads == 8
 
 
 def test_threads_can_be_chosen() -> None:
