@@ -7,11 +7,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+
 from edgeinfer.backends import BackendOptions, open_backend
-from edgeinfer.bundle.keys import PrivateKey, development_key, load_private_key
+from edgeinfer.bundle.keys import DEVELOPMENT_NAME, PrivateKey, development_key, load_private_key
 from edgeinfer.errors import ModelError, SettingsError, UsageError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.host import Host, detect_host, host_profile
+from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, load_profile
 from edgeinfer_converters.advice import advice
@@ -27,6 +30,7 @@ from edgeinfer_converters.choose import (
 from edgeinfer_converters.data import Data, open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
 from edgeinfer_converters.golden import golden_members, tolerance_db
+from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.pack import Parcel, pack
 from edgeinfer_converters.progress import announce, track
 from edgeinfer_converters.provenance import (
@@ -37,8 +41,10 @@ from edgeinfer_converters.provenance import (
     source_facts,
     tool_versions,
 )
+from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.report import (
     BundleFacts,
+    IntegerFacts,
     ModelFacts,
     Report,
     Trial,
@@ -269,7 +275,16 @@ def _report(
         timing=emitted.timing,
         timing_note=_timing_note(workshop, emitted),
         next_step=_next_step(options, parcel, workshop.host),
+        integer=_integer(parcel),
+        development_key="" if options.key else str(user_trust_folder() / DEVELOPMENT_NAME),
     )
+
+
+def _integer(parcel: Parcel) -> IntegerFacts | None:
+    if parcel.precision != "int8" or parcel.model_format != "onnx":
+        return None
+    found = integer_share(infer_shapes(onnx.load_from_string(parcel.model)))
+    return IntegerFacts(macs=found.macs, integer_macs=found.integer_macs, float_nodes=found.float_nodes)
 
 
 def _next_step(options: BuildOptions, parcel: Parcel, host: Host) -> str:

@@ -15,6 +15,7 @@ from edgeinfer_converters.verify import MAX_SQNR_DB, Comparison
 REPORT_NAME = "report.json"
 WIDTH = 80
 _LABEL_WIDTH = 13
+_NAMED_NODES = 3
 
 
 class BundleFacts(Struct, frozen=True):
@@ -37,6 +38,14 @@ class ModelFacts(Struct, frozen=True):
     source_size_bytes: int
 
 
+class IntegerFacts(Struct, frozen=True):
+    """Multiply-accumulates of a quantized model, those in integer kernels, and the nodes of the others."""
+
+    macs: int
+    integer_macs: int
+    float_nodes: tuple[str, ...]
+
+
 class Trial(Struct, frozen=True):
     """A model that was emitted, compared and passed over."""
 
@@ -46,7 +55,10 @@ class Trial(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """`report.json`, and what `--json` prints. `timing` is null where it would mean nothing."""
+    """`report.json`, and what `--json` prints. `timing` is null where it would mean nothing.
+
+    `integer` is there for int8 ONNX; `development_key` is the file of the public half where that key signed.
+    """
 
     schema: int
     bundle: BundleFacts
@@ -62,6 +74,8 @@ class Report(Struct, frozen=True):
     timing: Timing | None = None
     timing_note: str = ""
     next_step: str = ""
+    integer: IntegerFacts | None = None
+    development_key: str = ""
 
 
 def dump_report(report: Report) -> bytes:
@@ -92,6 +106,7 @@ def summary(report: Report) -> str:
         lines += _entry(decision.what, f"{decision.choice}: {decision.reason}")
     lines += _entry("accuracy", _accuracy(report))
     lines += _entry("compared", _compared(report))
+    lines += _entry("integer", _integer(report.integer) if report.integer else "")
     lines += _entry("speed", _speed(report.timing) if report.timing else report.timing_note)
     for trial in report.rejected:
         if trial.timing:
@@ -103,6 +118,9 @@ def summary(report: Report) -> str:
     )
     for warning in report.warnings:
         lines += _entry("warning", warning)
+    if report.development_key:
+        lines += _entry("signed", "development key; the device's trust.d needs this (or use --key):")
+        lines += _entry("", report.development_key)
     lines += ["", f"written: {bundle.path}", f"next:    {report.next_step}"]
     return "\n".join(lines) + "\n"
 
@@ -153,6 +171,14 @@ def _sqnr(worst_db: float, *, outputs: int) -> str:
     if worst_db >= MAX_SQNR_DB:
         return "equal to the last bit"
     return f"SQNR {worst_db:.1f} dB" + (" (worst output)" if outputs > 1 else "")
+
+
+def _integer(integer: IntegerFacts) -> str:
+    share = integer.integer_macs / integer.macs if integer.macs else 1.0
+    text = f"{share:.1%} of {integer.macs:,} multiply-accumulates"
+    left = len(integer.float_nodes)
+    named = ", ".join(integer.float_nodes[:_NAMED_NODES]) + (", …" if left > _NAMED_NODES else "")
+    return f"{text}; in float: {named}" if left else text
 
 
 def _speed(timing: Timing) -> str:

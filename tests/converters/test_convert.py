@@ -23,6 +23,7 @@ from edgeinfer.bundle.golden import check_golden
 from edgeinfer.bundle.keys import TrustStore, default_trust, generate_keys
 from edgeinfer.bundle.reader import Bundle, open_bundle
 from edgeinfer.errors import SignatureError
+from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.spec import AnomalyOutput, ImageInput
 from edgeinfer_converters import cli, emit
@@ -93,6 +94,10 @@ def test_int8_from_end_to_end(work: Path, capsys: pytest.CaptureFixture[str]) ->
     report = json.loads((work / "report" / "report.json").read_bytes())
     assert report["bundle"]["sha256"] == bundle.sha256
     assert report["comparison"]["samples"] == 2
+    assert report["integer"]["integer_macs"] == report["integer"]["macs"] > 0
+    assert "100.0% of" in captured.out
+    assert report["development_key"] == str(user_trust_folder() / "development.pub.pem")
+    assert Path(report["development_key"]).is_file()
 
 
 def test_provenance_tells_what_but_not_when_or_where(work: Path) -> None:
@@ -303,9 +308,10 @@ def test_several_inputs(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     refused(work, "holds images, and the pipeline takes 2 inputs", capsys, "--calibration", "cal")
 
 
-def test_the_own_key_signs(work: Path) -> None:
+def test_the_own_key_signs(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = generate_keys(work / "keys")
     assert build("--key", "keys/signing.pem") == 0
+    assert "development key" not in capsys.readouterr().out
     with pytest.raises(SignatureError):
         opened()
     trusted = open_bundle(work / "out.eib", TrustStore.load([keys.public]))

@@ -14,6 +14,7 @@ from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.report import (
     BundleFacts,
+    IntegerFacts,
     ModelFacts,
     Report,
     check_report_folder,
@@ -77,6 +78,34 @@ def test_the_summary_says_everything_in_80_columns() -> None:
 def test_a_drop_in_words(drop: float, text: str) -> None:
     accuracy = Accuracy(metric="AUC", samples=9, converted=0.8, reference=0.8 + drop, drop=drop)
     assert text in summary(replace(REPORT, comparison=replace(REPORT.comparison, accuracy=accuracy)))
+
+
+@pytest.mark.parametrize(
+    ("integer", "text"),
+    [
+        (IntegerFacts(macs=2000, integer_macs=2000, float_nodes=()), "100.0% of 2,000 multiply-accumulates "),
+        (
+            IntegerFacts(macs=1000, integer_macs=875, float_nodes=("a", "b")),
+            "87.5% of 1,000 multiply-accumulates; in float: a, b ",
+        ),
+        (IntegerFacts(macs=8, integer_macs=2, float_nodes=tuple("abcd")), "in float: a, b, c, … "),
+        (IntegerFacts(macs=0, integer_macs=0, float_nodes=()), "100.0% of 0 "),
+    ],
+)
+def test_the_integer_share(integer: IntegerFacts, text: str) -> None:
+    assert text in " ".join(summary(replace(REPORT, integer=integer)).split())
+    assert "multiply-accumulates" not in summary(REPORT)
+
+
+def test_a_bundle_of_the_development_key_says_what_the_device_needs() -> None:
+    path = "/home/someone/.config/edgeinfer/trust.d/development.pub.pem"
+    lines = summary(replace(REPORT, development_key=path)).splitlines()
+    (first,) = (number for number, line in enumerate(lines) if "development key" in line)
+    assert "trust.d" in lines[first]
+    assert "--key" in lines[first]
+    assert lines[first + 1].strip() == path
+    assert max(map(len, lines)) <= 80
+    assert "development key" not in summary(REPORT)
 
 
 def test_what_is_not_known_is_said() -> None:
