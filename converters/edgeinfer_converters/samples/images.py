@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from edgeinfer.errors import DataError
 from edgeinfer.frames import Array
+from edgeinfer.opencv import cv2
 from edgeinfer.processing.spec import ImageInput
 from edgeinfer_converters.samples.prepared import FramePreparer
 from edgeinfer_converters.samples.sample import Request, Sample, Truth, class_index

@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
-
 from edgeinfer.errors import DataError
+from edgeinfer.opencv import cv2
 from edgeinfer.processing.spec import ImageInput
 from edgeinfer_converters.samples.prepared import FramePreparer
 from edgeinfer_converters.samples.sample import Request, Sample
