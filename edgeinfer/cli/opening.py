@@ -6,19 +6,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeinfer.cli.trusting import add_trust_arguments, chosen_trust
 from edgeinfer.errors import StoreError
 
 if TYPE_CHECKING:
-    from edgeinfer.bundle.keys import TrustStore
     from edgeinfer.bundle.reader import Bundle
 
 
 def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
     """BUNDLE, whom to trust, threads, and whether it has to be for this device."""
     parser.add_argument("bundle", metavar="BUNDLE", help="an .eib file, its folder, or an installed name")
-    trust = parser.add_mutually_exclusive_group()
-    trust.add_argument("--trust", type=Path, metavar="DIR", help="folder of public keys to trust")
-    trust.add_argument("--public-key", type=Path, metavar="PEM", help="the one public key to trust")
+    add_trust_arguments(parser)
     parser.add_argument("--threads", type=positive, metavar="N", help="threads of the runtime [profile's]")
     parser.add_argument(
         "--allow-foreign",
@@ -42,7 +40,7 @@ def open_argument(arguments: argparse.Namespace) -> Bundle:
     """
     from edgeinfer.bundle.reader import open_bundle
 
-    bundle = open_bundle(_find(arguments.bundle), _trust(arguments))
+    bundle = open_bundle(_find(arguments.bundle), chosen_trust(arguments))
     if not arguments.allow_foreign:
         from edgeinfer.bundle.fit import check_fit
         from edgeinfer.host import detect_host
@@ -62,10 +60,3 @@ def _find(name: str) -> Path:
 
     folder: Path = Store(state_folder()).active(name)
     return folder
-
-
-def _trust(arguments: argparse.Namespace) -> TrustStore:
-    from edgeinfer.bundle.keys import TrustStore, default_trust
-
-    chosen = arguments.trust or arguments.public_key
-    return TrustStore.load([chosen]) if chosen else default_trust()
