@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum
 
-from edgeinfer.errors import EdgeInferError, UsageError
+from edgeinfer.errors import EdgeInferError, UsageError, printable
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ def _describe(error: OSError) -> str:
 
 
 def _complain(program: str, error: EdgeInferError, code: Exit) -> int:
-    sys.stderr.write(f"{program}: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"  {error.hint}\n")
+    lines = [f"{program}: {error.message}", *([f"  {error.hint}"] if error.hint else [])]
+    for line in "\n".join(lines).split("\n"):
+        sys.stderr.write(printable(line) + "\n")
     logger.debug("%s", program, exc_info=error)
     return code

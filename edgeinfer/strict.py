@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 from msgspec import Meta, field
 
-from edgeinfer.errors import SettingsError
+from edgeinfer.errors import SettingsError, printable
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -169,8 +169,7 @@ def _is_struct(kind: Any) -> bool:
 
 
 def _explain(error: msgspec.ValidationError, kind: type[Any]) -> str:
-    # A file from elsewhere may hold anything in the names of its fields: none of it steers a terminal.
-    text = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(error))
+    text = printable(str(error))
     found = _UNKNOWN_FIELD.search(text)
     if not found:
         return text

@@ -97,6 +97,14 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert errors == b""
 
 
+def test_a_name_out_of_a_hostile_file_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> int:
+        raise EdgeInferError("first fault\nsecond: \x1b[2J", hint="\x07look")
+
+    assert run_program("p", work) == Exit.FAILED
+    assert capsys.readouterr().err == "p: first fault\nsecond: \\x1b[2J\n  \\x07look\n"
+
+
 def test_codes_are_what_other_programs_count_on() -> None:
     assert {code.name: code.value for code in Exit} == {
         "DONE": 0,
