@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import random
 import tarfile
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def test_a_file_cut_inside_a_block_is_refused(classifier: Signed, cut: int) -> N
     refused(classifier.data[:-cut], classifier, "cut off")
 
 
-@pytest.mark.parametrize("tail", [b"x", b"\0", bytes(BLOCK_BYTES), bytes(9 * 1024)])
+@pytest.mark.parametrize(
+    "tail", [b"x", b"\0", bytes(BLOCK_BYTES), bytes(9 * 1024)], ids=["a letter", "a zero", "a block", "many"]
+)
 def test_nothing_may_follow_the_end(small: Signed, tail: bytes) -> None:
     refused(small.data + tail, small, "follow the end")
 
@@ -260,7 +263,11 @@ def test_a_signed_bundle_still_needs_the_form(small: Signed) -> None:
     refused(archive_of(resign({**members, "profile.json": b"{}"}, small.key)), small)
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", bytes(512), bytes(10_240), b"PK\3\4" * 1000, os.urandom(4096)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0", bytes(512), bytes(10_240), b"PK\3\4" * 1000, random.Random(0).randbytes(4096)],
+    ids=["empty", "a zero", "a block", "an empty archive", "zip", "noise"],
+)
 def test_anything_else_is_refused(small: Signed, data: bytes) -> None:
     refused(data, small, "ends early|no tar header")
 

@@ -72,7 +72,11 @@ def test_versions_are_compared(manifest: Manifest, data: bytes, field: str) -> N
 
 
 @pytest.mark.parametrize("model_format", ["onnx", "tflite"])
-@pytest.mark.parametrize("data", [b"", b"\0", b"GGUF", bytes(100), b"\x80\4\x95" * 50, b"{}" * 999])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0", b"GGUF", bytes(100), b"\x80\4\x95" * 50, b"{}" * 999],
+    ids=["empty", "a zero", "another format", "zeros", "a pickle", "JSON"],
+)
 def test_anything_else_is_refused(model_format: Any, data: bytes) -> None:
     with pytest.raises(ModelError):
         describe_model(data, model_format)

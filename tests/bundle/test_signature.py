@@ -188,7 +188,11 @@ def test_duplicate_keys_white_space_and_escapes_are_refused(key: Any) -> None:
     refused(json.dumps(json.loads(text), indent=1).encode(), trust, "canonical")
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff" * 99, b"[" * 100_000, b'{"a":' * 9999])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{}", b"[]", b"null", b"\xff" * 99, b"[" * 100_000, b'{"a":' * 9999],
+    ids=["empty", "object", "list", "null", "not text", "deep lists", "deep objects"],
+)
 def test_garbage_is_refused(key: Any, data: bytes) -> None:
     refused(data, trust_of(key))
 

@@ -76,7 +76,11 @@ def test_the_password_from_a_file(tmp_path: Path) -> None:
             assert numbers(source, 3) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines", b"\xff\xfe", b"x" * 2000])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n", b"two\nlines", b"\xff\xfe", b"x" * 2000],
+    ids=["empty", "a blank line", "two lines", "not text", "too long"],
+)
 def test_a_password_file_of_no_use(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_bytes(content)

@@ -130,7 +130,9 @@ def test_a_clip_without_one_whole_frame_is_an_error(tmp_path: Path) -> None:
         source.read()
 
 
-@pytest.mark.parametrize("data", [b"nonsense", b"\x00" * 5000, b"#EXTM3U\n"])
+@pytest.mark.parametrize(
+    "data", [b"nonsense", b"\x00" * 5000, b"#EXTM3U\n"], ids=["nonsense", "zeros", "a playlist"]
+)
 def test_what_is_no_video_is_an_error(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(data)

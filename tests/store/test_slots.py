@@ -396,22 +396,22 @@ def test_everything_is_synced_before_the_switch(
     store: Store, bundles: Bundles, trust: TrustStore, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: set[str] = set()
-    real_fsync, real_replace = os.fsync, os.replace
+    real_fsync, real_replace = os.fsync, Path.replace
 
     def fsync(descriptor: int) -> None:
         real_fsync(descriptor)
         synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
 
-    def switch(source: Any, target: Any, **options: Any) -> None:
-        if Path(target).name == "active":
-            slot = store.folder / "parts" / os.readlink(source)  # noqa: PTH115 - Path.readlink may be patched
+    def switch(source: Path, target: Path) -> Path:
+        if target.name == "active":
+            slot = store.folder / "parts" / source.readlink()
             staged = {path.name for path in slot.rglob("*")}
             assert staged <= {Path(path).name for path in synced}
             assert str(slot.parent) in synced
             synced.add("switched")
-        real_replace(source, target, **options)
+        return real_replace(source, target)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(os, "replace", switch)
+    monkeypatch.setattr(Path, "replace", switch)
     store.install(bundles["classifier"], trust, host)
     assert "switched" in synced
