@@ -130,7 +130,9 @@ def _file_faults(manifest: Manifest) -> Iterator[str]:
     paths = [entry.path for entry in manifest.files]
     folders = {path.partition("/")[0] for path in paths if "/" in path}
     if not 1 <= len(paths) <= MAX_FILES:
+        # Nothing more about them: comparing each with each of a hostile list takes minutes.
         yield f"files: {len(paths)} entries; 1 to {MAX_FILES} are allowed"
+        return
     for entry in manifest.files:
         yield from _path_faults(entry.path, paths, folders)
         if entry.path != manifest.model.file and entry.size > MAX_SMALL_FILE_BYTES:

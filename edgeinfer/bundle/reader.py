@@ -22,7 +22,7 @@ from edgeinfer.bundle.folder import open_folder, write_folder
 from edgeinfer.bundle.golden import Golden, GoldenTensor, unpack
 from edgeinfer.bundle.keys import TrustStore
 from edgeinfer.bundle.layout import END, Member, header, padding_bytes, signature_bytes
-from edgeinfer.bundle.manifest import SIGNATURE_NAME, Manifest, parse_manifest
+from edgeinfer.bundle.manifest import MANIFEST_NAME, SIGNATURE_NAME, Manifest, parse_manifest
 from edgeinfer.bundle.regular import FOLDER_MODE
 from edgeinfer.bundle.signature import verify
 from edgeinfer.errors import BundleError, FormatError, SignatureError
@@ -110,6 +110,9 @@ def verify_container(container: Container, path: Path, trust: TrustStore) -> Bun
     manifest = parse_manifest(text)
     signature = b"".join(container.chunks(second))
     signed = verify(signature, trust)
+    # What was parsed, and not what another read of the file may give, must be what was signed.
+    if hashlib.sha256(text).hexdigest() != signed.digests.get(MANIFEST_NAME):
+        raise _changed(MANIFEST_NAME)
     _check_signature_size(signature, container.members)
     names = {member.path for member in container.members} - {SIGNATURE_NAME}
     if signed.digests.keys() != names or signed.name != manifest.stem:
@@ -197,10 +200,14 @@ def _checked_chunks(container: Container, member: Member, digests: Mapping[str, 
         digest.update(chunk)
         yield chunk
     if member.path != SIGNATURE_NAME and digest.hexdigest() != digests[member.path]:
-        raise SignatureError(
-            f"`{member.path}` is not what was signed: its SHA-256 is another",
-            hint="the bundle was damaged or changed: get it again from its maker",
-        )
+        raise _changed(member.path)
+
+
+def _changed(path: str) -> SignatureError:
+    return SignatureError(
+        f"`{path}` is not what was signed: its SHA-256 is another",
+        hint="the bundle was damaged or changed: get it again from its maker",
+    )
 
 
 def _read(container: Container, path: str, digests: Mapping[str, str]) -> bytes:

@@ -27,6 +27,7 @@ PATIENCE_S = 60.0
 MIN_BYTES_PER_S = 1024
 ATTEMPTS = 3
 CHUNK_BYTES = 256 * 1024
+MAX_DIGITS = 19
 
 
 class _TransientError(Exception):
@@ -84,13 +85,16 @@ def _fetch(url: str, target: Path, max_bytes: int, clock: Clock) -> None:
         raise _TransientError(f"cannot be reached: {error.reason}") from error
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
         raise _TransientError(f"the connection broke: {error or type(error).__name__}") from error
+    except ValueError as error:
+        # urllib parses where it is redirected to before `_Redirects` is asked.
+        raise StoreError(f"{_shown(url)}: the server redirects to what is not an address") from error
 
 
 def _copy(response: Any, target: Path, max_bytes: int, clock: Clock) -> None:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise StoreError(f"{_shown(response.url)}: the server sends it encoded, which was not asked for")
-    announced = response.headers.get("Content-Length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
+    announced = _announced_bytes(response)
+    if announced is not None and announced > max_bytes:
         raise StoreError(f"{_shown(response.url)}: {announced} bytes; at most {max_bytes} can be stored")
     started_s, received = clock.now_s(), 0
     with target.open("wb") as stream:
@@ -102,12 +106,35 @@ def _copy(response: Any, target: Path, max_bytes: int, clock: Clock) -> None:
             if elapsed_s > PATIENCE_S and received < elapsed_s * MIN_BYTES_PER_S:
                 raise _TransientError(f"too slow: {received} bytes in {elapsed_s:.0f} s")
             stream.write(chunk)
-    if announced.isdecimal() and received != int(announced):
+    if announced is not None and received != announced:
         raise _TransientError(f"{received} bytes came of {announced}")
+
+
+def _announced_bytes(response: Any) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    # A number of thousands of digits is an error to `int`; so many are too much anyway.
+    return int(text[:MAX_DIGITS]) if text.isascii() and text.isdecimal() else None
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to HTTP and HTTPS, never from HTTPS to HTTP."""
+
+    def http_error_302(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+    ) -> Any:
+        """As the base class, but closes the answer where urllib cannot parse its address."""
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ValueError:
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(
         self,
@@ -153,8 +180,13 @@ def _check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, user = parts.hostname, parts.username
-    except ValueError as error:
-        raise StoreError(f"not a usable address: {url[:200]!a}") from error
+        (host or "").encode("idna")
+        parts.path.encode("ascii")
+    except ValueError as error:  # also UnicodeError
+        raise StoreError(
+            f"not a usable address: {url[:200]!a}",
+            hint="characters beyond ASCII are written %XX; a part of a host name has 63 letters at most",
+        ) from error
     if parts.scheme not in SCHEMES or not host:
         raise StoreError(f"{_shown(url)}: only http:// and https:// addresses can be fetched")
     if user is not None:

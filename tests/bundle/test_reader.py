@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import stat
 import tracemalloc
 from pathlib import Path
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeinfer.bundle import folder as folder_module
-from edgeinfer.bundle.reader import extract, open_bundle, read_manifest
+from edgeinfer.bundle.archive import check_archive
+from edgeinfer.bundle.reader import extract, open_bundle, read_manifest, verify_container
 from edgeinfer.bundle.writer import sealed_members, write_bundle
 from edgeinfer.errors import BundleError, FormatError, SignatureError
 from tests.fixtures.archives import archive_of, edit_manifest, members_of, open_bytes, pad, resign
@@ -70,6 +72,22 @@ def test_a_change_after_opening_is_noticed(small: Signed, tmp_path: Path) -> Non
     path.write_bytes(small.data[:5000])
     with pytest.raises(FormatError, match="ends early"):
         bundle.model()
+
+
+def test_a_manifest_that_is_swapped_for_one_read_is_refused(small: Signed) -> None:
+    members = members_of(small.data)
+    text = members["bundle.json"].replace(b'"minimum_version": "1.20"', b'"minimum_version": "0.01"')
+    assert len(text) == len(members["bundle.json"])
+    assert text != members["bundle.json"]
+    honest, swapped = small.data, archive_of({**members, "bundle.json": text})
+    for opening in range(1, 12):
+        given = iter([honest] * opening + [swapped] + [honest] * 20)
+        container = check_archive(lambda given=given: io.BytesIO(next(given)))
+        try:
+            bundle = verify_container(container, Path("memory.eib"), small.trust)
+        except SignatureError:
+            continue
+        assert bundle.manifest.runtime.minimum_version == "1.20"
 
 
 def test_the_signature_is_checked_before_contents_are_parsed(small: Signed, tmp_path: Path) -> None:

@@ -115,6 +115,37 @@ def test_a_redirect_elsewhere_is_refused(server: Server, tmp_path: Path, locatio
         download(server.url, tmp_path / "a.eib")
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[bad/",
+        f"http://{'a' * 64}.example/",
+        "http://\xff\xfe.example/",
+        "http://a..b/",
+        "http://h:port/",
+    ],
+)
+def test_a_redirect_to_nonsense_is_an_expected_failure(server: Server, tmp_path: Path, location: str) -> None:
+    server.reply = send(b"", status=302, Location=location)
+    with pytest.raises(StoreError, match=r"redirects to|usable address|connection broke"):
+        download(server.url, tmp_path / "a.eib", clock=Ticks().clock())
+
+
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9/\xfc.eib", f"http://{'a' * 64}.example/", "http://a..b/"]
+)
+def test_an_address_that_http_cannot_carry_is_an_expected_failure(tmp_path: Path, address: str) -> None:
+    with pytest.raises(StoreError, match="usable address") as caught:
+        download(address, tmp_path / "a.eib", clock=Ticks().clock())
+    assert "%XX" in caught.value.hint
+
+
+def test_a_length_of_thousands_of_digits_is_too_much(server: Server, tmp_path: Path) -> None:
+    server.reply = send(b"", length=-1, Content_Length="9" * 5000)
+    with pytest.raises(StoreError, match="can be stored"):
+        download(server.url, tmp_path / "a.eib", clock=Ticks().clock())
+
+
 def test_endless_redirects_end(server: Server, tmp_path: Path) -> None:
     server.reply = send(b"", status=302, Location="/parts.eib")
     with pytest.raises(StoreError, match="302"):
