@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,6 +17,11 @@ from edgeinfer.sources.base import FrameSource
 from edgeinfer.sources.clock import Clock
 from edgeinfer.sources.options import ArrayOptions
 from edgeinfer.sources.uri import SourceUri
+
+_FAULTS = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError),
+    *(SyntaxError, tokenize.TokenError, TypeError, OverflowError, MemoryError),  # numpy: of the header
+)
 
 
 class ArraysSource(FrameSource):
@@ -35,16 +41,9 @@ class ArraysSource(FrameSource):
     def _open(self) -> None:
         try:
             self._samples = self._load()
-        except (
-            ValueError,
-            EOFError,
-            zipfile.BadZipFile,
-            zlib.error,
-            NotImplementedError,
-            MemoryError,
-        ) as error:
+        except _FAULTS as error:
             raise SourceError(f"{self._path}: not an .npz file of plain arrays ({error})") from error
-        if self._samples.ndim == 0 or not len(self._samples):
+        if self._samples.ndim == 0 or not self._samples.size:
             raise SourceError(f"{self._path}: the array holds no samples; they lie along its first axis")
 
     def _load(self) -> Array:

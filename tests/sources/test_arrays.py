@@ -17,6 +17,7 @@ from edgeinfer.processing.spec import TensorInput
 from edgeinfer.sources.arrays import ArraysSource
 from edgeinfer.sources.fake import ManualClock
 from edgeinfer.sources.options import ArrayOptions
+from tests.fixtures.npz import forge
 
 
 def source_of(path: Path, name: str = "", *, loop: bool = False) -> ArraysSource:
@@ -98,6 +99,22 @@ def test_what_is_no_npz_is_an_error(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     path.write_bytes(data)
     with pytest.raises(SourceError, match=str(path)), source_of(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "shape", [f"(1, {2**70})", f"(1, {2**32}, {2**32})", f"({2**40}, 4)", f"({10**12}, 0)", "-" * 5000]
+)
+def test_a_header_that_lies_is_an_expected_failure(shape: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"a\.npz"), source_of(forge(tmp_path / "a.npz", shape)):
+        pass
+
+
+def test_an_encrypted_file_is_an_expected_failure(tmp_path: Path) -> None:
+    data = bytearray(save(tmp_path / "a.npz", x=np.zeros((2, 3))).read_bytes())
+    data[data.index(b"PK\1\2") + 8] |= 1
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(SourceError, match="encrypted"), source_of(tmp_path / "a.npz"):
         pass
 
 

@@ -7,6 +7,7 @@ numpy would load a whole array at once: here each member of the archive is read 
 from __future__ import annotations
 
 import contextlib
+import math
 import tokenize
 import warnings
 import zipfile
@@ -30,6 +31,7 @@ MAX_LABELS_BYTES = 64 * 1024 * 1024
 _FAULTS = (
     *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError),
     *(SyntaxError, tokenize.TokenError, TypeError, MemoryError),  # numpy parses headers as Python literals
+    OSError,  # seeking to where a damaged directory says
 )
 
 
@@ -44,7 +46,7 @@ class Member:
     @property
     def sample_bytes(self) -> int:
         """The size of one sample."""
-        return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
 
 
 class ArrayFile:
@@ -136,6 +138,9 @@ def _members(archive: zipfile.ZipFile, path: Path) -> Iterator[Member]:
         member = Member(name, dtype, shape)
         if not shape or info.file_size - header_bytes != shape[0] * member.sample_bytes:
             raise DataError(f"{path}: array `{name}` is not as long as its header says")
+        if not member.sample_bytes:
+            # A file of a few bytes could claim any number of them.
+            raise DataError(f"{path}: a sample of `{name}` holds nothing: its shape is {shape}")
         if member.sample_bytes > MAX_SAMPLE_BYTES:
             raise DataError(f"{path}: a sample of `{name}` takes more than {MAX_SAMPLE_BYTES} bytes")
         yield member

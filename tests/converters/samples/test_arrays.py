@@ -18,6 +18,7 @@ from edgeinfer.frames import TensorInfo
 from edgeinfer.processing.preprocess import Geometry
 from edgeinfer_converters.samples import Request, open_samples
 from tests.fixtures.data import DETECTION_TOML, IMAGE_TOML, image_request, pipeline, window_request
+from tests.fixtures.npz import forge
 
 REGRESSION = """
 [model]
@@ -74,6 +75,23 @@ def test_each_input_has_its_array(tmp_path: Path) -> None:
     for sample in samples:
         assert sample.inputs["a"].sum() == 0
         assert sample.inputs["b"].sum() == 2
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [f"(1, {2**70})", f"({2**70}, 3)", f"(1, {2**32}, {2**32})", "(10**12, 0)", "(True, 2)", "-" * 5000],
+)
+def test_a_header_that_lies_is_an_expected_failure(tmp_path: Path, shape: str) -> None:
+    with pytest.raises(DataError, match=r"cal\.npz"):
+        open_samples(forge(tmp_path / "cal.npz", shape), image_request())
+
+
+def test_samples_of_nothing_are_refused_however_many(tmp_path: Path) -> None:
+    # The file takes 200 bytes, a list of its samples all memory.
+    open_shape = TensorInfo(name="x", dtype="float32", shape=(1, -1))
+    path = forge(tmp_path / "cal.npz", f"({10**12}, 0)")
+    with pytest.raises(DataError, match="holds nothing"):
+        open_samples(path, Request(pipeline(REGRESSION), (open_shape,), (), "calibration"))
 
 
 def test_class_labels(tmp_path: Path) -> None:
