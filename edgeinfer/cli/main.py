@@ -1,17 +1,10 @@
-"""The `edgeinfer` command: a table of commands, each a module that is imported when it is asked for."""
+"""The `edgeinfer` command."""
 
 from __future__ import annotations
 
-import argparse
-import logging
-import sys
 from collections.abc import Sequence
-from importlib import import_module
 
-from edgeinfer import __version__
-from edgeinfer.exits import run_program
-
-PROGRAM = "edgeinfer"
+from edgeinfer.commands import Commands
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("edgeinfer.cli.bench", "measure the pipeline against the bare runtime"),
@@ -26,35 +19,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("edgeinfer.cli.status", "list the installed bundles"),
     "systemd": ("edgeinfer.cli.systemd", "print or install the service unit"),
 }
-"""Each command's module and help line. A module has `configure(parser)` and `execute(arguments) -> int`."""
+"""Each command's module and help line."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point of the console script."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    return run_program(PROGRAM, lambda: _dispatch(arguments))
-
-
-def _dispatch(arguments: list[str]) -> int:
-    known = _parser().parse_known_args(arguments[:1])[0]
-    module = import_module(COMMANDS[known.command][0])
-    parser = argparse.ArgumentParser(
-        prog=f"{PROGRAM} {known.command}", description=COMMANDS[known.command][1]
-    )
-    module.configure(parser)
-    code: int = module.execute(parser.parse_args(arguments[1:]))
-    return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Install and run signed model bundles on small devices.",
-        epilog=f"`{PROGRAM} COMMAND --help` tells more of each.",
-    )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for name, (_, text) in COMMANDS.items():
-        commands.add_parser(name, help=text, add_help=False)
-    return parser
+    return Commands("edgeinfer", "Install and run signed model bundles on small devices.", COMMANDS).run(argv)
