@@ -80,8 +80,3 @@ class SinkError(EdgeInferError):
 
 class StoreError(EdgeInferError):
     """The device's store of installed bundles cannot do what was asked."""
-
-
-def printable(text: str) -> str:
-    """Text with what is not printable escaped: names out of foreign files must not steer a terminal."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

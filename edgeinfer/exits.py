@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum
 
-from edgeinfer.errors import EdgeInferError, UsageError, printable
+from edgeinfer.errors import EdgeInferError, UsageError
+from edgeinfer.terminal import printable
 
 logger = logging.getLogger(__name__)
 

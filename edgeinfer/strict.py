@@ -16,7 +16,8 @@ from typing import Any, TypeVar, get_args
 import msgspec
 from msgspec import Meta, field
 
-from edgeinfer.errors import SettingsError, printable
+from edgeinfer.errors import SettingsError
+from edgeinfer.terminal import printable
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -6,11 +6,9 @@ import inspect
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edgeinfer import errors
-from edgeinfer.errors import EdgeInferError, printable
+from edgeinfer.errors import EdgeInferError
 
 TREE = {
     name: kind
@@ -56,13 +54,3 @@ def test_an_error_says_what_it_is_for(kind: type[EdgeInferError]) -> None:
 def test_a_hint_is_given_by_name() -> None:
     with pytest.raises(TypeError):
         EdgeInferError("the lens is dirty", "wipe it")  # type: ignore[call-arg]  # that it is wrong is the point
-
-
-@given(st.text())
-def test_what_is_printed_steers_no_terminal(text: str) -> None:
-    assert printable(text).isprintable()
-    assert not text.isprintable() or printable(text) == text
-
-
-def test_what_is_escaped_can_still_be_told() -> None:
-    assert printable("grün \x1b[2J\n") == r"grün \x1b[2J\n"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from edgeinfer.frames import TensorInfo
+from edgeinfer.terminal import wrapped
 from edgeinfer_converters.inspect import Inspection
 
-WIDTH = 80
 _LABEL = 14
 _TIE = "\N{NO-BREAK SPACE}"
 
@@ -76,13 +75,5 @@ def _bytes(count: int | None) -> str:
 
 
 def _field(label: str, text: str) -> list[str]:
-    head = f"{label:<{_LABEL}}"
-    lines = textwrap.wrap(
-        text or "none",
-        WIDTH,
-        initial_indent=head,
-        subsequent_indent=" " * _LABEL,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = wrapped(text or "none", f"{label:<{_LABEL}}")
     return [line.replace(_TIE, " ") for line in lines]

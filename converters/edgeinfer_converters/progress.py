@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from edgeinfer.terminal import WIDTH
+
 T = TypeVar("T")
 _BAR = "{desc:<24}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {remaining} left"
-_WIDTH = 80
 
 
 @contextlib.contextmanager
@@ -21,7 +22,7 @@ def counted(total: int, step: str) -> Iterator[Callable[[int], None]]:
         return
     from tqdm import tqdm
 
-    with tqdm(desc=step, total=total, file=sys.stderr, ncols=_WIDTH, bar_format=_BAR, leave=False) as bar:
+    with tqdm(desc=step, total=total, file=sys.stderr, ncols=WIDTH, bar_format=_BAR, leave=False) as bar:
 
         def advance(done: int) -> None:
             bar.update(done)

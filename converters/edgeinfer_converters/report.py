@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 from edgeinfer.errors import UsageError
 from edgeinfer.files import write_atomically
 from edgeinfer.strict import Struct, encode_json
+from edgeinfer.terminal import wrapped
 from edgeinfer_converters.choose import Decision
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.verify import MAX_SQNR_DB, Comparison
 
 REPORT_NAME = "report.json"
-WIDTH = 80
 _LABEL_WIDTH = 13
 _NAMED_NODES = 3
 
@@ -126,16 +125,7 @@ def summary(report: Report) -> str:
 
 
 def _entry(label: str, text: str) -> list[str]:
-    if not text:
-        return []
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=f"  {label:<{_LABEL_WIDTH}}",
-        subsequent_indent=" " * (_LABEL_WIDTH + 2),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return wrapped(text, f"  {label:<{_LABEL_WIDTH}}")
 
 
 def _accuracy(report: Report) -> str:

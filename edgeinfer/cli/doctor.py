@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edgeinfer.exits import Exit
+from edgeinfer.terminal import wrapped
 
 if TYPE_CHECKING:
     from edgeinfer.cli.checks import Finding
 
-WIDTH = 80
 _MARKS = {"ok": "ok", "note": "note", "missing": "MISSING"}
 
 
@@ -47,20 +46,9 @@ def describe(findings: Sequence[Finding]) -> Iterator[str]:
     topics = max(len(finding.topic) for finding in findings)
     for finding in findings:
         lead = f"{_MARKS[finding.state]:<8}{finding.topic:<{topics + 2}}"
-        yield from _wrap(finding.text, lead)
+        yield from wrapped(finding.text, lead)
         if finding.hint and finding.state != "ok":
-            yield from _wrap(f"-> {finding.hint}", " " * len(lead))
+            yield from wrapped(f"-> {finding.hint}", " " * len(lead))
     missing = sum(finding.state == "missing" for finding in findings)
     yield ""
     yield f"{missing} missing" if missing else "nothing is missing"
-
-
-def _wrap(text: str, lead: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=lead,
-        subsequent_indent=" " * len(lead),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

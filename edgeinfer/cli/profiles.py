@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from edgeinfer.cli.showing import table_lines
 from edgeinfer.exits import Exit
+from edgeinfer.terminal import wrapped
 
 if TYPE_CHECKING:
     from edgeinfer.profile import Profile, Runtime
-
-WIDTH = 80
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +48,7 @@ def overview(profiles: Sequence[Profile]) -> Iterator[str]:
         rows.append(
             (profile.name, core, f"{profile.limits.memory_mib} MiB", runtimes, profile.default_precision)
         )
-    yield from _columns(rows)
+    yield from table_lines(rows)
     yield ""
     yield "`edgeinfer profiles NAME` tells all of one; `host` stands for this machine."
 
@@ -69,16 +68,16 @@ def describe_profile(profile: Profile) -> Iterator[str]:
     yield ""
     yield "Runtimes, in the order of preference"
     for runtime in profile.runtime:
-        yield from _paragraph(_runtime(runtime), "  ")
+        yield from wrapped(_runtime(runtime), "  ")
     yield ""
     yield "Facts"
     for fact in profile.facts:
-        yield from _paragraph(fact.claim, "- ")
-        yield from _paragraph(fact.source, "    ")
+        yield from wrapped(fact.claim, "- ")
+        yield from wrapped(fact.source, "    ")
     if profile.latency:
         yield ""
         yield "Published times of one inference"
-        yield from _columns(_latencies(profile), indent="  ")
+        yield from table_lines(_latencies(profile), indent="  ")
 
 
 def _integer(profile: Profile) -> str:
@@ -114,23 +113,5 @@ def _short(core: str) -> str:
     return core.replace("Cortex-", "").replace(" core", "")
 
 
-def _field(label: str, text: str) -> Iterator[str]:
-    yield from _paragraph(text, f"{label:<9}")
-
-
-def _paragraph(text: str, lead: str) -> Iterable[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=lead,
-        subsequent_indent=" " * len(lead),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-def _columns(rows: Sequence[tuple[str, ...]], indent: str = "") -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield (indent + "  ".join(cells)).rstrip()
+def _field(label: str, text: str) -> list[str]:
+    return wrapped(text, f"{label:<9}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgeinfer.cli.opening import add_bundle_arguments, open_argument, positive
 from edgeinfer.exits import Exit
+from edgeinfer.terminal import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from edgeinfer.processing.results import Result
     from edgeinfer.sources import Source
 
-_WIDTH = 80
 _LATENCIES_KEPT = 100_000
 
 
@@ -136,4 +136,4 @@ def _printer(*, json: bool, folder: Path | None) -> Callable[[Frame, Result], No
 
 
 def _shortened(line: str) -> str:
-    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…"
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-WIDTH = 80
+from edgeinfer.terminal import wrapped
+
 _UNITS = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
 
 
@@ -34,26 +34,17 @@ def print_lines(lines: Iterable[str]) -> None:
 def field_lines(rows: Iterable[tuple[str, str]], *, label_width: int = 10) -> list[str]:
     """`label  text` lines, the text wrapped to the terminal and aligned; paths and hashes stay whole."""
     lines: list[str] = []
-    indent = " " * (label_width + 4)
     for label, text in rows:
-        first = f"  {label:<{label_width}}  "
-        lines += textwrap.wrap(
-            text,
-            WIDTH,
-            initial_indent=first,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ) or [first.rstrip()]
+        lead = f"  {label:<{label_width}}  "
+        lines += wrapped(text, lead) or [lead.rstrip()]
     return lines
 
 
-def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+def table_lines(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
     """Columns as wide as their widest cell, two spaces between them."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    cells = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return [(indent + "  ".join(row)).rstrip() for row in cells]
 
 
 def size_text(count: int) -> str:

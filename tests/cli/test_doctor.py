@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from edgeinfer.cli import checks
 from edgeinfer.cli.checks import Finding
-from edgeinfer.cli.doctor import WIDTH, describe
+from edgeinfer.cli.doctor import describe
 from edgeinfer.cli.machine import Machine
 from edgeinfer.cli.main import main
 from edgeinfer.exits import Exit
 from edgeinfer.host import detect_host
+from edgeinfer.terminal import WIDTH
 
 WELL = Finding("ok", "mqtt", "paho-mqtt 2.2.0")
 NOTE = Finding("note", "cameras", "none here")

@@ -8,11 +8,12 @@ import platform
 import pytest
 
 from edgeinfer.cli.main import main
-from edgeinfer.cli.profiles import WIDTH, describe_profile, overview
+from edgeinfer.cli.profiles import describe_profile, overview
 from edgeinfer.exits import Exit
 from edgeinfer.host import detect_host, host_profile
 from edgeinfer.profile import Profile, load_profile, profile_names
 from edgeinfer.strict import decode_json
+from edgeinfer.terminal import WIDTH
 
 
 def test_the_table_has_a_line_for_each_profile(capsys: pytest.CaptureFixture[str]) -> None:

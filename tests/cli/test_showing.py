@@ -35,6 +35,7 @@ def test_long_words_stay_whole() -> None:
 
 def test_columns_are_aligned() -> None:
     assert table_lines([("A", "B"), ("long", "x"), ("s", "")]) == ["A     B", "long  x", "s"]
+    assert table_lines([("A", "B"), ("", "")], indent="  ") == ["  A  B", ""]
 
 
 def test_paths_become_text() -> None:

@@ -6,8 +6,9 @@ import onnx
 
 from edgeinfer.frames import Quantization, TensorInfo
 from edgeinfer.profile import load_profile
+from edgeinfer.terminal import WIDTH
 from edgeinfer_converters.inspect import Inspection, Obstacle, inspect_model
-from edgeinfer_converters.inspect_text import WIDTH, render_text
+from edgeinfer_converters.inspect_text import render_text
 from tests.fixtures.models import image_classifier
 
 
