@@ -12,18 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeinfer.errors import SourceError
-from edgeinfer.processing.spec import WindowInput
 from edgeinfer.sources import Source, open_source
-
-SPEC = WindowInput(columns=("x", "y"), length=1, stride=1)
-finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
-
-
-def rows(source: Source) -> list[list[float]]:
-    found = []
-    while frame := source.read():
-        found.append(frame.data[0].tolist())
-    return found
+from tests.fixtures.rows import SPEC, finite, rows
 
 
 def lines(tmp_path: Path, text: str | bytes, options: str = "") -> Source:

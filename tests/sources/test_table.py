@@ -17,16 +17,7 @@ from edgeinfer.errors import SourceError
 from edgeinfer.processing.spec import WindowInput
 from edgeinfer.sources import Source, open_source
 from edgeinfer.sources.fake import ManualClock
-
-SPEC = WindowInput(columns=("x", "y"), length=1, stride=1)
-finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
-
-
-def rows(source: Source) -> list[list[float]]:
-    found = []
-    while frame := source.read():
-        found.append(frame.data[0].tolist())
-    return found
+from tests.fixtures.rows import SPEC, finite, rows
 
 
 def table(tmp_path: Path, text: str | bytes, options: str = "") -> Source:
