@@ -6,6 +6,7 @@ import hashlib
 import io
 import stat
 import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -81,8 +82,8 @@ def test_a_manifest_that_is_swapped_for_one_read_is_refused(small: Signed) -> No
     assert text != members["bundle.json"]
     honest, swapped = small.data, archive_of({**members, "bundle.json": text})
     for opening in range(1, 12):
-        given = iter([honest] * opening + [swapped] + [honest] * 20)
-        container = check_archive(lambda given=given: io.BytesIO(next(given)))
+        given = map(io.BytesIO, [honest] * opening + [swapped] + [honest] * 20)
+        container = check_archive(partial(next, given))
         try:
             bundle = verify_container(container, Path("memory.eib"), small.trust)
         except SignatureError:
