@@ -12,7 +12,7 @@ from typing import Annotated
 from edgeinfer.errors import DataError, SettingsError
 from edgeinfer.processing.spec import ImageInput
 from edgeinfer.strict import Meta, Struct, convert, decode_json
-from edgeinfer_converters.samples.images import ImageFile, ImageFiles
+from edgeinfer_converters.samples.images import MAX_SHOWN_NAME, ImageFile, ImageFiles, find_inside
 from edgeinfer_converters.samples.prepared import FramePreparer
 from edgeinfer_converters.samples.sample import Request, TruthBox
 
@@ -56,9 +56,9 @@ def open_source(path: Path, request: Request) -> ImageFiles:
     boxes = _boxes(instances, request.labels, listing) if request.spec.model.task == "detection" else None
     files = []
     for image in instances.images:
-        file = folder / image.file_name
-        if not file.is_file():
-            raise DataError(f"{listing}: there is no image `{image.file_name}` in {folder}")
+        file = find_inside(folder, image.file_name, str(listing))
+        if file is None:
+            raise DataError(f"{listing}: there is no image `{image.file_name[:MAX_SHOWN_NAME]}` in {folder}")
         files.append(ImageFile(file, None if boxes is None else tuple(boxes[image.id])))
     return ImageFiles(files, preparer, listing, listing=listing)
 

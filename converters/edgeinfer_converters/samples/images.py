@@ -23,6 +23,7 @@ SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 LABELS_FILE = "labels.csv"
 LABEL_COLUMNS = ("label", "class_index")
 MAX_UNREADABLE_SHARE = 0.1
+MAX_SHOWN_NAME = 200
 _NAMED = 5
 
 
@@ -81,7 +82,10 @@ class ImageFiles:
     def _decode(self, path: Path) -> Array | None:
         # Bytes through imdecode: imread logs its own complaint, and gives up on some Unicode paths.
         data = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        try:
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        except cv2.error:
+            image = None  # more pixels than OpenCV is allowed to decode
         if image is None and path not in self._unreadable:
             self._unreadable.add(path)
             logger.warning("%s: skipped, it cannot be decoded as an image", path)
@@ -154,7 +158,27 @@ def _label_column(listing: Path, rows: Sequence[dict[str, str]]) -> str:
 
 
 def _find(folder: Path, name: str, where: str) -> Path:
-    for path in (folder / name, folder / "images" / name):
-        if name and path.is_file():
+    for root in (folder, folder / "images"):
+        path = find_inside(root, name, where)
+        if path is not None:
             return path
-    raise DataError(f"{where}: there is no image `{name}` in {folder} or its `images` folder")
+    raise DataError(
+        f"{where}: there is no image `{name[:MAX_SHOWN_NAME]}` in {folder} or its `images` folder"
+    )
+
+
+def find_inside(root: Path, name: str, where: str) -> Path | None:
+    """The file of a name that a listing gives, None where there is none. Raises DataError for others' files.
+
+    Samples leave the workstation as the golden inputs of a bundle: whoever made the listing must not
+    choose among all pictures of this machine.
+    """
+    if name.startswith("/") or ".." in name.split("/"):
+        raise DataError(
+            f"{where}: `{name[:MAX_SHOWN_NAME]}` is not in the folder of the data, {root}",
+            hint="copy or link the images into that folder, and name them by their paths in it",
+        )
+    try:
+        return root / name if name and (root / name).is_file() else None
+    except OSError:
+        return None  # a name that no file can have

@@ -14,6 +14,9 @@ from edgeinfer.frames import Array, TensorInfo
 from edgeinfer.processing.preprocess import Geometry
 from edgeinfer.processing.spec import PipelineSpec
 
+_MAX_DIGITS = 9
+_MAX_SHOWN = 80
+
 Purpose = Literal["calibration", "evaluation"]
 
 
@@ -72,10 +75,12 @@ def class_index(text: str, labels: tuple[str, ...], where: str) -> int:
     """The index of a label given by name or number. Raises DataError."""
     if text in labels:
         return labels.index(text)
-    if text.isascii() and text.isdigit() and (not labels or int(text) < len(labels)):
-        return int(text)
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
+        index = int(text)
+        if not labels or index < len(labels):
+            return index
     hint = "a label is a line of the pipeline's labels file, or its number counted from 0"
-    raise DataError(f"{where}: unknown label `{text}`", hint=hint)
+    raise DataError(f"{where}: unknown label `{text[:_MAX_SHOWN]}`", hint=hint)
 
 
 def check_finite(array: Array, where: str) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from edgeinfer.errors import DataError
 from edgeinfer.frames import Array
@@ -17,6 +18,8 @@ from edgeinfer.processing.spec import RegressionOutput, WindowInput
 from edgeinfer.processing.window import Windows
 from edgeinfer_converters.samples.prepared import FramePreparer
 from edgeinfer_converters.samples.sample import Request, Sample, Truth, class_index
+
+MAX_LINE_LENGTH = 1024 * 1024
 
 Row = dict[str, str]
 
@@ -106,15 +109,26 @@ def _rows(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[int, Row
     """The columns of a table, and its rows with their line numbers."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, restkey="", strict=True)
+            reader = csv.DictReader(_bounded_lines(stream), restkey="", strict=True)
             columns = tuple(reader.fieldnames or ())
             yield columns, ((reader.line_num, row) for row in reader)
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a readable CSV file: {error}") from error
 
 
+def _bounded_lines(stream: TextIO) -> Iterator[str]:
+    """The lines of a file, which may have one of gigabytes: csv looks at its length when it holds it all."""
+    while line := stream.readline(MAX_LINE_LENGTH + 1):
+        if len(line) > MAX_LINE_LENGTH:
+            raise csv.Error(f"a line has more than {MAX_LINE_LENGTH} characters")
+        yield line
+
+
 def _check_columns(path: Path, columns: tuple[str, ...], *needed: tuple[str, ...]) -> None:
     missing = [name for names in needed for name in names if name not in columns]
+    twice = sorted({name for names in needed for name in names if columns.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: there is more than one column {', '.join(twice)}")
     if missing:
         raise DataError(
             f"{path}: missing columns: {', '.join(missing)}",

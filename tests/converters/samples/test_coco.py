@@ -10,7 +10,7 @@ import pytest
 
 from edgeinfer.errors import DataError
 from edgeinfer_converters.samples import TruthBox, open_samples
-from tests.fixtures.data import DETECTION_TOML, image_request, write_coco
+from tests.fixtures.data import DETECTION_TOML, image_request, write_coco, write_images
 
 LABELS = ("cat", "dog")
 
@@ -55,6 +55,16 @@ def test_an_image_without_boxes_is_labelled_too(tmp_path: Path) -> None:
     samples = open_samples(tmp_path, image_request("evaluation", labels=LABELS, text=DETECTION_TOML))
     assert samples.labelled
     assert next(iter(samples)).truth == ()
+
+
+@pytest.mark.parametrize("name", ["{outside}/00.png", "../../outside/00.png", "a" * 5000])
+def test_a_listing_names_no_files_of_others(tmp_path: Path, name: str) -> None:
+    write_images(tmp_path / "outside", 1)
+    write_coco(tmp_path / "data", 1)
+    file = name.format(outside=tmp_path / "outside")
+    _change(tmp_path / "data", images=[{"id": 10, "file_name": file}])
+    with pytest.raises(DataError, match=r"not in the folder of the data|there is no image"):
+        open_samples(tmp_path / "data", image_request(labels=LABELS))
 
 
 def test_images_serve_to_calibrate_other_tasks(tmp_path: Path) -> None:

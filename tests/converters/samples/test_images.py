@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -163,3 +165,48 @@ def test_gray_files_become_colour(tmp_path: Path) -> None:
     assert cv2.imwrite(str(tmp_path / "gray.png"), picture(0)[..., 0])
     (sample,) = open_samples(tmp_path, image_request())
     assert sample.inputs["image"].shape == (1, 3, 16, 16)
+
+
+def test_an_image_of_too_many_pixels_is_skipped(tmp_path: Path) -> None:
+    # OpenCV raises for these, where it gives nothing for other files that it cannot decode.
+    write_images(tmp_path, 10)
+    (tmp_path / "bomb.png").write_bytes(png_header(20_000, 20_000))
+    assert len(list(open_samples(tmp_path, image_request()))) == 10
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and ends there."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("name", ["{outside}/00.png", "../outside/00.png", "a/../../outside/00.png"])
+def test_a_listing_names_no_files_of_others(tmp_path: Path, name: str) -> None:
+    write_images(tmp_path / "outside", 1)
+    folder = tmp_path / "data"
+    (folder / "a").mkdir(parents=True)
+    (folder / "labels.csv").write_text(f"file,label\n{name.format(outside=tmp_path / 'outside')},cat\n")
+    with pytest.raises(DataError, match="not in the folder of the data"):
+        open_samples(folder, image_request())
+
+
+def test_a_link_in_the_folder_is_the_user_s_own_choice(tmp_path: Path) -> None:
+    (outside,) = write_images(tmp_path / "outside", 1)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "linked.png").symlink_to(outside)
+    (folder / "labels.csv").write_text("file,label\nlinked.png,cat\n")
+    assert len(open_samples(folder, image_request())) == 1
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(f"file,label\n{'a' * 5000}.png,cat\n")
+    with pytest.raises(DataError, match="there is no image") as caught:
+        open_samples(tmp_path, image_request())
+    assert len(caught.value.message) < 600

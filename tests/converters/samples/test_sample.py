@@ -34,6 +34,13 @@ def test_what_is_no_label(text: str) -> None:
     assert "counted from 0" in caught.value.hint
 
 
+@pytest.mark.parametrize("labels", [LABELS, ()])
+def test_a_number_of_thousands_of_digits_is_no_label(labels: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="unknown label") as caught:
+        class_index("9" * 5000, labels, "here")
+    assert len(caught.value.message) < 200
+
+
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=8, unique=True), st.data())
 def test_every_label_is_found_by_its_name(labels: list[str], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(labels) - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,23 @@ def test_a_table_for_a_pipeline_of_images_is_a_list_of_files(tmp_path: Path) -> 
     write_table(tmp_path / "t.csv", 3)
     with pytest.raises(DataError, match="needs the columns `file` and `label`"):
         open_samples(tmp_path / "t.csv", image_request())
+
+
+def test_an_endless_line_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y\n" + "1" * 20_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="a line has more than"):
+            open_samples(path, window_request())
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 8_000_000
+
+
+def test_a_column_that_is_there_twice(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("x,x,y\n" + "1,2,3\n" * 20)
+    with pytest.raises(DataError, match="more than one column x"):
+        open_samples(path, window_request())
