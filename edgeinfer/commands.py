@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from edgeinfer import __version__
-from edgeinfer.exits import run_program
+from edgeinfer.exits import fill_standard_streams, run_program
 
 Table = Mapping[str, tuple[str, str]]
 """Each command's module and help line. A module has `configure(parser)` and `execute(arguments) -> int`."""
@@ -27,6 +27,7 @@ class Commands:
 
     def run(self, argv: Sequence[str] | None = None) -> int:
         """The exit code of a command line, by default the process's own; logs go to stderr."""
+        fill_standard_streams()
         arguments = sys.argv[1:] if argv is None else list(argv)
         logging.basicConfig(
             level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr

@@ -13,6 +13,8 @@ from edgeinfer.terminal import printable
 
 logger = logging.getLogger(__name__)
 
+_STDERR = 2
+
 
 class Exit(IntEnum):
     """The exit codes of both programs."""
@@ -44,6 +46,19 @@ def run_program(program: str, work: Callable[[], int]) -> int:
     except Exception:
         logger.exception("%s: unexpected error: this is a bug, please report it", program)
         return Exit.BUG
+
+
+def fill_standard_streams() -> None:
+    """Point standard streams that the caller closed (`>&-`) to nowhere.
+
+    Otherwise the next file or connection to be opened gets the number, and our output goes into it.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    # Python has None for them. It stays so for stdin: there is nothing to be read.
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w", closefd=False)
 
 
 def _describe(error: OSError) -> str:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,31 @@ def test_codes_are_what_other_programs_count_on() -> None:
         "BUG": 3,
         "INTERRUPTED": 130,
     }
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_standard_stream_gets_no_other_file(closed: str) -> None:
+    code = (
+        "import os, sys; from edgeinfer.exits import fill_standard_streams; fill_standard_streams();"
+        "sys.stdout.write('out'); sys.stderr.write('err'); sys.stdout.flush();"
+        "sys.exit(0 if os.open('/dev/null', os.O_RDONLY) > 2 else 9)"
+    )
+    command = f'exec "$0" -c "$1" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert done.stdout == ("" if " >&-" in f" {closed}" else "out")
+    assert done.stderr == ("" if "2>&-" in closed else "err")
+
+
+def test_a_command_without_stdout_is_no_bug(tmp_path: Path) -> None:
+    code = "import sys; from edgeinfer.cli.main import main; sys.exit(main(['profiles']))"
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -75,8 +75,10 @@ def _run(settings: Settings, loader: BundleLoader) -> Summary:
     from edgeinfer.sinks import build_sinks
 
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # nohup has SIGHUP ignored: the end of the terminal is then not ours.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
 
     def info(streams: tuple[LoadedStream, ...], started_at: datetime) -> bytes:
         from edgeinfer.daemon.info import info_document

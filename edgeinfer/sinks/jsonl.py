@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import select
+import stat
+import sys
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -14,17 +18,24 @@ from edgeinfer.sinks import Message, SinkHealth
 
 logger = logging.getLogger(__name__)
 STDOUT_DESCRIPTOR = 1
+PIECE_BYTES = 4096
+"""A pipe or socket that poll calls writable takes so many bytes at once, without blocking."""
+PATIENCE_MS = 500
+"""How long the rest of a line, once begun, may wait for its reader."""
 
 
 class JsonlSink:
     """Appends each result as a line, written at once and whole, so that `tail -f` and `jq` may follow.
 
-    A full disk or a reader that has gone costs results, which are counted, never the daemon.
+    A full disk, or a reader that has gone or is too slow, costs results, which are counted, never the
+    daemon. A line that was broken off is ended before the next: it costs no other.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor = -1
+        self._piece_bytes = PIECE_BYTES
+        self._broken_off = False
         self._lock = threading.Lock()
         self._sent = 0
         self._dropped = 0
@@ -57,8 +68,10 @@ class JsonlSink:
             self._descriptor = STDOUT_DESCRIPTOR
             return self
         try:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            # O_NONBLOCK: a named pipe without a reader is an error instead of waiting for one.
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
             self._descriptor = os.open(Path(self._path), flags, 0o644)
+            self._continue_file()
         except OSError as error:
             raise SinkError(
                 f"jsonl.path: cannot open {self._path}: {error.strerror}",
@@ -74,10 +87,28 @@ class JsonlSink:
                 os.close(self._descriptor)
             self._descriptor = -1
 
+    def _continue_file(self) -> None:
+        """A file never blocks, so its lines are written whole; the last one may be cut by a power cut."""
+        state = os.fstat(self._descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            return
+        self._piece_bytes = sys.maxsize
+        if state.st_size:
+            with Path(self._path).open("rb") as stream:
+                stream.seek(-1, os.SEEK_END)
+                self._broken_off = stream.read(1) != b"\n"
+
     def _write(self, line: bytes) -> None:
-        rest = memoryview(line)
+        rest = memoryview(b"\n" + line if self._broken_off else line)
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        patience_ms = 0
         while rest:
-            rest = rest[os.write(self._descriptor, rest) :]
+            if not poll.poll(patience_ms):
+                raise BlockingIOError(errno.EAGAIN, "its reader is too slow")
+            rest = rest[os.write(self._descriptor, rest[: self._piece_bytes]) :]
+            self._broken_off, patience_ms = True, PATIENCE_MS
+        self._broken_off = False
 
 
 def build(settings: Settings) -> JsonlSink | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,15 +14,33 @@ import pytest
 
 from edgeinfer.cli.main import main
 from tests.fixtures.bundles import key_of, write_classifier
+from tests.fixtures.waiting import until
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """The command takes over SIGTERM and SIGINT; give them back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    """The command takes over SIGTERM, SIGINT and SIGHUP; give them back."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def sent_after_results(path: Path, number: signal.Signals) -> Iterator[None]:
+    """Sends a signal to this process as soon as there are results; they end with a line end."""
+
+    def send() -> None:
+        until(lambda: path.exists() and path.stat().st_size > 0)
+        os.kill(os.getpid(), number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    yield
+    sender.join()
+    assert path.read_bytes().endswith(b"\n")
 
 
 @pytest.fixture
@@ -102,3 +123,19 @@ def test_config_is_required(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["daemon"])
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_each_signal_ends_it_in_order(
+    settings: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.write_text(settings.read_text().replace("frames=5", "realtime=1"))
+    with sent_after_results(settings.parent / "results.jsonl", number):
+        assert main(["daemon", "--config", str(settings)]) == 0
+    assert "messages sent" in capsys.readouterr().err
+
+
+def test_under_nohup_the_end_of_the_terminal_does_not_matter(settings: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert main(["daemon", "--config", str(settings)]) == 0
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
