@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from edgeinfer.errors import EdgeInferError
 from scripts.parts.gear import Condition, random_gear
+from scripts.parts.pool import drawing_pool
 from scripts.parts.scene import HEIGHT, WIDTH, Image, Placed, Scene, photograph
 
 SEED = 6006
@@ -73,14 +73,14 @@ def _scene(time_s: float) -> Scene:
     )
 
 
-def write_clip(path: Path, *, workers: int = 2) -> Iterator[int]:
+def write_clip(path: Path, *, workers: int | None = None) -> Iterator[int]:
     """Draw the clip into an MP4 file that appears when it is whole; yields how many frames are done.
 
     Raises EdgeInferError where OpenCV cannot write MP4.
     """
     unfinished = path.with_name(f".unfinished-{path.name}")
     try:
-        with ProcessPoolExecutor(workers) as pool:
+        with drawing_pool(workers) as pool:
             yield from _encode(unfinished, pool.map(draw_frame, range(FRAMES), chunksize=10))
         unfinished.replace(path)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.parts.draw import LABELS, Split, draw
+from scripts.parts.pool import drawing_pool
 from scripts.parts.scene import Image
 
 INPUT_WIDTH, INPUT_HEIGHT = 128, 96
@@ -33,7 +33,7 @@ def small_set(split: Split, count: int, *, workers: int = 1) -> tuple[Image, npt
     if workers == 1:
         rows = [_small(split, index) for index in range(count)]
     else:
-        with ProcessPoolExecutor(workers) as pool:
+        with drawing_pool(workers) as pool:
             rows = list(pool.map(partial(_small, split), range(count), chunksize=50))
     return np.stack([image for image, _ in rows]), np.array([number for _, number in rows], np.int64)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,7 @@ import cv2
 import numpy as np
 
 from scripts.parts.gear import CONDITIONS, Condition, random_gear
+from scripts.parts.pool import drawing_pool
 from scripts.parts.scene import BELT_LENGTH, HEIGHT, WIDTH, Image, Placed, Scene, photograph, random_scene
 
 NO_PART = "no-part"
@@ -89,11 +89,11 @@ def cut_beyond(radius: float) -> float:
     return WIDTH / 2 - radius + radius / 3
 
 
-def write_images(folder: Path, split: Split, count: int, *, workers: int = 2) -> Iterator[int]:
+def write_images(folder: Path, split: Split, count: int, *, workers: int | None = None) -> Iterator[int]:
     """Write the first pictures of a split as PNG files, then labels.csv; yields how many are done."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = ["file,label"]
-    with ProcessPoolExecutor(workers) as pool:
+    with drawing_pool(workers) as pool:
         drawn = pool.map(partial(draw, split), range(count), chunksize=8)
         for index, (image, label) in enumerate(drawn):
             name = f"{index:05}.png"

@@ -13,7 +13,7 @@ from scripts.parts.draw import Split, write_images
 HERE = Path(__file__).resolve().parent
 SOURCES = ("gear.py", "scene.py", "draw.py", "clip.py")
 CALIBRATION_COUNT = 64
-EVALUATE_COUNT = 400
+EVALUATE_COUNT = 200
 
 
 class Progress(Protocol):

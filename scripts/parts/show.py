@@ -107,8 +107,8 @@ def progress_bar() -> Progress:
     bars: dict[str, tqdm[None]] = {}
 
     def show(what: str, done: int, total: int) -> None:
-        if what not in bars:
-            bars[what] = tqdm(total=total, desc=f"Drawing {what}", ncols=79, leave=False)
+        if what not in bars:  # disable=None: none where nobody watches, in a log
+            bars[what] = tqdm(total=total, desc=f"Drawing {what}", ncols=79, leave=False, disable=None)
         bars[what].update(done - bars[what].n)
         if done == total:
             bars[what].close()
