@@ -52,7 +52,7 @@ def test_in_turn_no_frame_is_lost() -> None:
     for number in range(200):
         assert mailbox.put_in_turn(frame(number))
     mailbox.close()
-    reader.join(10)
+    reader.join(30)
     assert taken == list(range(200))
     assert mailbox.replaced == 0
 

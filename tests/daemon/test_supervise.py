@@ -68,7 +68,7 @@ class Bench:
 
     def finish(self) -> Summary:
         """Wait for the end."""
-        self.thread.join(10)
+        self.thread.join(30)
         assert not self.thread.is_alive()
         assert self.summary is not None
         return self.summary
@@ -218,7 +218,7 @@ def test_a_hanging_inference_stops_the_signs_of_life_but_not_the_end(monkeypatch
 
     bench = Bench(load, "door", watchdog_s=0.02)
     bench.thread.start()
-    assert hanging.wait(10)
+    assert hanging.wait(30)
     assert bench.sink.wait_for(lambda seen: any(b"has taken" in one.payload for one in seen.of("log")))
     signs = bench.notifier.told.count("WATCHDOG=1")
     looks = statuses(bench)

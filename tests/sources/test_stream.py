@@ -131,7 +131,7 @@ def test_a_silent_server_ends_in_an_error_in_time(scheme: str, capfd: pytest.Cap
         before = time.monotonic()
         with pytest.raises(SourceError, match=r"gives no video \(waited up to 0\.2 s\)") as caught, source:
             pass
-        assert time.monotonic() - before < 10
+        assert time.monotonic() - before < 30
     assert "hunter2" not in caught.value.message + caught.value.hint + "".join(capfd.readouterr())
 
 
