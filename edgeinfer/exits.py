@@ -41,6 +41,9 @@ def run_program(program: str, work: Callable[[], int]) -> int:
         # The reader of our output has gone (`| head`): not an error, but Python would print one at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
+    except MemoryError:
+        shortage = EdgeInferError("there is not enough memory", hint="a smaller model or input may do")
+        return _complain(program, shortage, Exit.FAILED)
     except OSError as error:
         return _complain(program, EdgeInferError(_describe(error)), Exit.FAILED)
     except Exception:

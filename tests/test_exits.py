@@ -43,6 +43,11 @@ def test_the_works_own_code_is_kept(code: int, capsys: pytest.CaptureFixture[str
         ),
         (OSError(28, "No space left on device"), 1, "p: No space left on device\n"),
         (OSError("something odd"), 1, "p: something odd\n"),
+        (
+            MemoryError("Unable to allocate 128 GiB"),
+            1,
+            "p: there is not enough memory\n  a smaller model or input may do\n",
+        ),
     ],
 )
 def test_expected_failures_are_a_message_and_no_traceback(

@@ -109,6 +109,9 @@ def _session_options(runtime: Any, options: BackendOptions) -> Any:
     settings.inter_op_num_threads = 1
     settings.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     settings.log_severity_level = _SILENT
+    # What is not ONNX is refused: the same bytes may be a model in ONNX Runtime's own format besides, and
+    # then another one than the bundle says.
+    settings.add_session_config_entry("session.load_model_format", "ONNX")
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
     settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return settings

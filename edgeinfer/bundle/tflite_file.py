@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from edgeinfer.bundle.manifest import MAX_RANK, MAX_TENSORS
+from edgeinfer.bundle.manifest import MAX_OPERATOR_KINDS, MAX_RANK, MAX_TENSORS
 from edgeinfer.bundle.model_file import MAX_OPERATORS, ModelDescription, checked_name, count_operators
 from edgeinfer.errors import MissingRuntimeError, ModelError
 from edgeinfer.frames import DTYPES, Quantization, TensorInfo
@@ -88,7 +88,7 @@ def _check_buffers(model: Any, file_bytes: int) -> None:
 def _operators(model: Any, builtin: dict[int, str]) -> Iterator[str]:
     codes = [
         _operator_name(model.OperatorCodes(number), builtin)
-        for number in range(_bound("operator codes", model.OperatorCodesLength(), MAX_OPERATORS))
+        for number in range(_bound("operator codes", model.OperatorCodesLength(), MAX_OPERATOR_KINDS))
     ]
     for number in range(model.SubgraphsLength()):
         graph = model.Subgraphs(number)
@@ -103,7 +103,8 @@ def _operator_name(code: Any, builtin: dict[int, str]) -> str:
     # Files from before 2020 have the number only in the older field, of 8 bits.
     number = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
     if builtin.get(number) == "CUSTOM":
-        return f"custom.{(code.CustomCode() or b'').decode('utf-8')}"
+        # Checked at once: all codes of a hostile file may share one name of many megabytes.
+        return checked_name(f"custom.{(code.CustomCode() or b'').decode('utf-8')}", "an operator")
     return builtin.get(number, f"unknown.{number}")
 
 

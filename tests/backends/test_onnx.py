@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
@@ -106,6 +107,7 @@ def test_it_never_spins_nor_falls_back_nor_reports(jetson: Fake) -> None:
     open_backend(b"model", "onnx", JETSON)
     settings = jetson.made.settings
     assert settings.entries == {
+        "session.load_model_format": "ONNX",
         "session.intra_op.allow_spinning": "0",
         "session.inter_op.allow_spinning": "0",
     }
@@ -259,3 +261,16 @@ def test_text_is_no_number() -> None:
     model = model_of([helper.make_node("Identity", ["x"], ["y"])], value[:1], value[1:])
     with pytest.raises(ModelError, match=r"`x` is a tensor\(string\); only tensors of numbers"):
         open_backend(model.SerializeToString(), "onnx", BackendOptions())
+
+
+def test_a_model_in_the_runtimes_own_format_is_refused(tmp_path: Path) -> None:
+    # The same bytes may pass as an ONNX file with another content: a bundle's check would see that one.
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "model.ort")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    onnxruntime.InferenceSession(doubler().SerializeToString(), options)
+    data = (tmp_path / "model.ort").read_bytes()
+    assert data[4:8] == b"ORTM"
+    onnxruntime.InferenceSession(data)  # it would be run
+    with pytest.raises(ModelError, match="cannot load the model"):
+        open_backend(data, "onnx", BackendOptions())

@@ -149,6 +149,8 @@ def with_input(index: int) -> Any:
         pytest.param(model(with_input(-1)), "names tensor -1", id="negative tensor index"),
         pytest.param(model(graph(operators=[operator(5)])), "has no code", id="operator index"),
         pytest.param(model(codes=[code(32, "a\nb")]), "not printable", id="custom name"),
+        pytest.param(model(codes=[code(32, "a" * 5000)]), "too long", id="long custom name"),
+        pytest.param(model(codes=[code(0)] * 1025), "1025 operator codes", id="many codes"),
         pytest.param(model(buffers=[buffer(2**40, 8)]), "beyond the end", id="offset"),
         pytest.param(model(buffers=[buffer(8, 2**40)]), "beyond the end", id="size"),
         pytest.param(model(externalBuffers=[schema.ExternalBufferT()]), "outside the file", id="external"),

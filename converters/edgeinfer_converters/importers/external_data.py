@@ -21,6 +21,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto
 
+from edgeinfer.bundle.manifest import MAX_RANK
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.importers.bounded import MAX_MODEL_BYTES
 from edgeinfer_converters.importers.messages import all_tensors
@@ -103,6 +104,9 @@ def _number(tensor: TensorProto, entries: dict[str, str], key: str, default: int
 
 
 def _needed_bytes(tensor: TensorProto) -> int:
+    if len(tensor.dims) > MAX_RANK:
+        # Before they are multiplied: the product of 300,000 large dimensions takes minutes.
+        raise _fault(tensor, f"it has {len(tensor.dims)} dimensions; {MAX_RANK} are possible")
     if any(dim < 0 for dim in tensor.dims):
         raise _fault(tensor, f"the shape {list(tensor.dims)} has a negative dimension")
     if tensor.data_type == TensorProto.STRING:

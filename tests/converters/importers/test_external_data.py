@@ -152,13 +152,15 @@ def test_repeated_keys(folder: Path) -> None:
 
 
 def test_shapes_and_types_that_make_no_sense(folder: Path) -> None:
-    negative, strings, unknown, huge = (external_tensor() for _ in range(4))
+    negative, strings, unknown, huge, deep = (external_tensor() for _ in range(5))
+    deep.dims.extend([2**62] * 300_000)
     negative.dims[0] = -2
     strings.data_type = TensorProto.STRING
     unknown.data_type = 999
     huge.dims[:] = [2**62, 2**62]
     for tensor, message in (
         (negative, "negative dimension"),
+        (deep, "it has 30000. dimensions"),
         (strings, "strings"),
         (unknown, "element type"),
         (huge, "is the most"),
