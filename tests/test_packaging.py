@@ -310,3 +310,12 @@ def test_the_converter_shows_its_help_without_its_extra(installed: Installed) ->
     done = installed.run_script("edgeinfer-convert", "--help")
     assert done.returncode == 0, done.stderr
     assert "usage: edgeinfer-convert" in done.stdout
+
+
+def test_onnx_runtime_does_not_report_home(tmp_path: Path) -> None:
+    """It would make an identifier in the user's home as soon as it is imported."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    for imports in ("edgeinfer.backends.onnx, onnxruntime", "edgeinfer_converters.graph.operators"):
+        subprocess.run([sys.executable, "-c", f"import {imports}"], check=True, env=environment)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
