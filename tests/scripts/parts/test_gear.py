@@ -41,9 +41,13 @@ def test_a_missing_piece_takes_metal_away_at_its_place_only(seed: int) -> None:
     assert lost.min() >= 0
     rows, columns = np.nonzero(lost > 0.5)
     assert len(rows) > 0.004 * broken.radius**2
-    places = np.array(broken.fault_places()) + lost.shape[0] // 2
-    away = np.hypot(columns[:, None] - places[:, 0], rows[:, None] - places[:, 1]).min(axis=1)
-    assert away.max() < 0.4 * broken.radius
+    (gap,) = broken.breaks
+    center, direction = lost.shape[0] // 2, gap.angle + broken.turn
+    x, y = (gap.distance * broken.radius * part + center for part in (np.cos(direction), np.sin(direction)))
+    away = np.hypot(columns - x, rows - y)
+    # A ragged edge is a sum of waves: nowhere further out than all their crests together.
+    crests = sum(abs(amount) / (order + 2) for order, amount in enumerate(gap.ragged))
+    assert away.max() < gap.radius * (1 + 0.16 * crests) * broken.radius + 1
 
 
 @settings(max_examples=15, deadline=None)
