@@ -8,6 +8,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from edgeinfer.errors import ModelError
+from edgeinfer_converters.graph.functions import check_expansion
 from edgeinfer_converters.graph.operators import unsupported_operators
 from edgeinfer_converters.graph.walk import all_nodes, is_standard, standard_opset
 from edgeinfer_converters.importers.bounded import MAX_MODEL_BYTES, read_bounded
@@ -38,6 +39,7 @@ def read_onnx(path: Path, *, runnable: bool = True) -> onnx.ModelProto:
     if model.ByteSize() + embed_external_data(model, path) > MAX_MODEL_BYTES:
         raise ModelError(f"{path} and its external data have more than {MAX_MODEL_BYTES} bytes")
     _refuse_old(model, path)
+    check_expansion(model)
     if runnable:
         _refuse_unknown_operators(model, path)
     _check(model if runnable else _with_unknown_set_apart(model), path)

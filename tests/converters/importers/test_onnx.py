@@ -208,3 +208,22 @@ def test_the_zoo_can_be_read(zoo: Path) -> None:
     assert files
     quantized = [path.name for path in files if is_quantized(read_onnx(path))]
     assert quantized == [path.name for path in files if "qdq" in path.name]
+
+
+def test_functions_that_multiply_do_not_reach_the_checker(tmp_path: Path) -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(doubler())
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    for number in range(30):
+        kind, domain = (f"F{number - 1}", "own") if number else ("Abs", "")
+        body = [
+            helper.make_node(kind, ["a"], ["t"], domain=domain),
+            helper.make_node(kind, ["t"], ["b"], domain=domain),
+        ]
+        model.functions.append(helper.make_function("own", f"F{number}", ["a"], ["b"], body, opsets))
+    model.graph.node[0].CopyFrom(helper.make_node("F29", ["x"], ["y"], domain="own"))
+    model.opset_import.add(domain="own", version=1)
+    (tmp_path / "bomb.onnx").write_bytes(model.SerializeToString())
+    for runnable in (True, False):
+        with pytest.raises(ModelError, match="when its functions are expanded"):
+            read_onnx(tmp_path / "bomb.onnx", runnable=runnable)
