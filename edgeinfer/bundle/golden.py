@@ -196,6 +196,8 @@ def _tensor_faults(
         if tensor.dtype not in DTYPES or tensor.dtype != dtypes.get(tensor.name, tensor.dtype):
             yield f"{place}: {tensor.dtype!a} is not the model's dtype"
             continue
-        expected = samples * math.prod(tensor.shape) * DTYPES[tensor.dtype].itemsize
-        if sizes.get(tensor.file) != expected or expected > MAX_SMALL_FILE_BYTES:
+        sample_bytes = math.prod(tensor.shape) * DTYPES[tensor.dtype].itemsize
+        # An array of nothing may still have sides that numpy cannot multiply.
+        too_large = math.prod(max(1, side) for side in tensor.shape) > MAX_SMALL_FILE_BYTES
+        if sizes.get(tensor.file) != samples * sample_bytes or too_large:
             yield f"{place}: {tensor.file!a} does not hold {samples} samples of {list(tensor.shape)}"

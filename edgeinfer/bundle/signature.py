@@ -20,6 +20,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from edgeinfer.bundle.keys import PrivateKey, TrustStore, fingerprint
 from edgeinfer.bundle.manifest import MAX_FILES, SIGNATURE_NAME
@@ -33,6 +34,8 @@ STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://model_signing/signature/v1.0"
 
 _T = TypeVar("_T", bound=Struct)
+# The order n of the group of P-256: NIST SP 800-186, section 3.2.1.3.
+_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]*={0,2}\Z")]
 
@@ -109,7 +112,9 @@ class SignedContent:
 def sign(name: str, digests: Mapping[str, str], key: PrivateKey) -> bytes:
     """The text of `bundle.sig`, before it is padded. `digests`: SHA-256 in hexadecimal by path."""
     payload = encode_json(_statement(name, digests))
-    raw = key.sign(_pre_authentication(payload), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    raw = _lower(
+        key.sign(_pre_authentication(payload), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    )
     return encode_json(
         _SigstoreBundle(
             media_type=MEDIA_TYPE,
@@ -139,6 +144,8 @@ def verify(data: bytes, trust: TrustStore) -> SignedContent:
             f"{SIGNATURE_NAME}: the signature does not fit the key {hint[:16]}… ({trusted.origin})",
             hint="the bundle was changed after it was signed: get it again from its maker",
         ) from error
+    if _lower(raw) != raw:
+        raise SignatureError(f"{SIGNATURE_NAME}: the signature's second number is not the smaller of the two")
     return _signed_content(payload, hint)
 
 
@@ -174,6 +181,15 @@ def _statement(name: str, digests: Mapping[str, str]) -> _Statement:
             ),
         ),
     )
+
+
+def _lower(signature: bytes) -> bytes:
+    """The signature with the smaller of the two second numbers that fit, s and n - s.
+
+    Otherwise anyone could make of each bundle another file, also valid: SEC 1 v2, section 4.1.4.
+    """
+    r, s = decode_dss_signature(signature)
+    return encode_dss_signature(r, min(s, _P256_ORDER - s))
 
 
 def _pre_authentication(payload: bytes) -> bytes:

@@ -234,5 +234,18 @@ def test_limits_of_a_golden_file(bundle: Bundle, changes: dict[str, Any]) -> Non
         parse_golden(json.dumps({**table, **changes}).encode())
 
 
+def test_an_array_of_nothing_has_sides_that_numpy_can_multiply(bundle: Bundle) -> None:
+    table = json.loads(bundle.read(GOLDEN_NAME))
+    file = table["outputs"][0]["file"]
+    entries = [replace(one, size=0) if one.path == file else one for one in bundle.manifest.files]
+    manifest = replace(bundle.manifest, files=tuple(entries))
+    for shape, refused in (([1, 0], False), ([2**31 - 1, 2**31 - 1, 2**31 - 1, 0], True)):
+        table["outputs"][0]["shape"] = shape
+        golden = parse_golden(json.dumps(table).encode())
+        assert any("does not hold" in fault for fault in golden_faults(golden, manifest)) == refused
+        if not refused:
+            assert unpack(golden.outputs[0], golden.samples, b"").shape == (2, 1, 0)
+
+
 def test_golden_is_a_value(bundle: Bundle) -> None:
     assert isinstance(bundle.golden, Golden)

@@ -15,10 +15,12 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from tests.fixtures.bundles import Signed
 
 BLOCK, PAGE = 512, 4096
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 REFUSALS = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, InvalidSignature)
 
 
@@ -115,6 +117,8 @@ def read(data: bytes, pem: bytes) -> dict[str, bytes]:
     assert isinstance(key, ec.EllipticCurvePublicKey)
     message = b"DSSEv1 28 application/vnd.in-toto+json %d %s" % (len(payload), payload)
     key.verify(sig, message, ec.ECDSA(hashes.SHA256()))
+    if decode_dss_signature(sig)[1] > ORDER // 2:
+        raise ValueError("s is not the smaller of the two")
     if written(manifest, members, sealed(payload, sig, pem)) != data:
         raise ValueError("not the canonical form")
     return members

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from tests.fixtures.bundles import Signed, key_of, trust_of
 
 DIGESTS = {"bundle.json": "a" * 64, "model.onnx": "b" * 64, "golden/input-0.bin": "c" * 64}
 NAME = "parts-1.0.0-generic-x86-64"
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,8 @@ def envelope_of(statement: object, key: Any, *, payload_type: str = PAYLOAD_TYPE
     """A correct signature over any statement, in the form that ours have."""
     payload = json.dumps(statement, separators=(",", ":")).encode()
     pae = b"DSSEv1 %d %s %d %s" % (len(payload_type), payload_type.encode(), len(payload), payload)
-    raw = key.sign(pae, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    r, s = decode_dss_signature(key.sign(pae, ec.ECDSA(hashes.SHA256(), deterministic_signing=True)))
+    raw = encode_dss_signature(r, min(s, ORDER - s))
     table = json.loads(sign(NAME, DIGESTS, key))
     table["dsseEnvelope"] = {
         "payload": base64.b64encode(payload).decode(),
@@ -75,6 +78,19 @@ def test_what_is_signed_is_what_is_verified(key: Any, digests: dict[str, str]) -
 
 def test_signing_is_deterministic_and_ignores_the_order(key: Any) -> None:
     assert sign(NAME, DIGESTS, key) == sign(NAME, dict(reversed(DIGESTS.items())), key)
+
+
+@given(st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
+def test_nobody_can_make_a_second_signature_of_one(key: Any, digest: str) -> None:
+    data = sign(NAME, {"bundle.json": digest}, key)
+    table = json.loads(data)
+    signature = table["dsseEnvelope"]["signatures"][0]
+    r, s = decode_dss_signature(base64.b64decode(signature["sig"]))
+    assert s <= ORDER // 2
+    verify(data, trust_of(key))
+    # ECDSA takes both s and n - s, and nobody needs the key to go from one to the other.
+    signature["sig"] = base64.b64encode(encode_dss_signature(r, ORDER - s)).decode()
+    refused(compact(table), trust_of(key), "not the smaller of the two")
 
 
 def test_spaces_may_follow_and_nothing_else(key: Any) -> None:

@@ -100,7 +100,7 @@ def _with_unknown_set_apart(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy for the checker, which lets operators of unknown domains pass, and of these only."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    opset = standard_opset(copy)
+    opset = min(standard_opset(copy), onnx.defs.onnx_opset_version())  # a larger one, the checker refuses
     for node in all_nodes(copy):
         if is_standard(node) and not onnx.defs.has(node.op_type, max_inclusive_version=opset):
             node.domain = _UNKNOWN_DOMAIN

@@ -227,3 +227,11 @@ def test_functions_that_multiply_do_not_reach_the_checker(tmp_path: Path) -> Non
     for runnable in (True, False):
         with pytest.raises(ModelError, match="when its functions are expanded"):
             read_onnx(tmp_path / "bomb.onnx", runnable=runnable)
+
+
+@pytest.mark.parametrize("runnable", [True, False])
+def test_an_opset_beyond_all_numbers_is_refused(tmp_path: Path, *, runnable: bool) -> None:
+    model = doubler()
+    model.opset_import[0].version = 2**40
+    with pytest.raises(ModelError, match="out of supported range"):
+        read_onnx(save(model, tmp_path), runnable=runnable)
