@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.verify import Comparison
 
 FEW_SAMPLES = 100
 GOOD_SQNR_DB = 10.0
 """Below this the noise of an output has more than a tenth of its power."""
+
+POOR_TOP_1 = 0.5
+"""Below this it is more likely that pictures reach the model the wrong way than that it is so bad."""
 
 
 def advice(calibrated_on: Samples | None, comparison: Comparison, max_drop: float) -> tuple[str, ...]:
@@ -24,7 +28,7 @@ def _on_data(samples: Samples | None) -> tuple[str, ...]:
 
 def _on_model(comparison: Comparison, max_drop: float) -> tuple[str, ...]:
     if comparison.accuracy is not None:
-        return ()
+        return _on_accuracy(comparison.accuracy)
     found = []
     if comparison.agreement is not None and comparison.agreement < 1 - max_drop:
         found.append(
@@ -38,3 +42,14 @@ def _on_model(comparison: Comparison, max_drop: float) -> tuple[str, ...]:
             "look at real results before you trust this model"
         )
     return tuple(found)
+
+
+def _on_accuracy(accuracy: Accuracy) -> tuple[str, ...]:
+    """Conversion cannot tell a bad model from one that is fed wrongly; its user can."""
+    source = accuracy.converted if accuracy.reference is None else accuracy.reference
+    if accuracy.metric != "top-1" or source >= POOR_TOP_1:
+        return ()
+    return (
+        f"before conversion the model is right on {source:.1%} of the evaluation data only: if it was "
+        "better in training, check size, color, mean and std in the pipeline, and the order of the labels",
+    )

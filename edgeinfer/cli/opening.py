@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeinfer.cli.trusting import add_trust_arguments, chosen_trust
+from edgeinfer.cli.trusting import add_state_argument, add_trust_arguments, chosen_store, chosen_trust
 from edgeinfer.errors import StoreError
 
 if TYPE_CHECKING:
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def add_bundle_arguments(parser: argparse.ArgumentParser) -> None:
-    """BUNDLE, whom to trust, threads, and whether it has to be for this device."""
+    """BUNDLE, whom to trust, where installed ones lie, threads, and whether it has to be for this device."""
     parser.add_argument("bundle", metavar="BUNDLE", help="an .eib file, its folder, or an installed name")
     add_trust_arguments(parser)
+    add_state_argument(parser)
     parser.add_argument("--threads", type=positive, metavar="N", help="threads of the runtime [profile's]")
     parser.add_argument(
         "--allow-foreign",
@@ -40,7 +41,7 @@ def open_argument(arguments: argparse.Namespace) -> Bundle:
     """
     from edgeinfer.bundle.reader import open_bundle
 
-    bundle = open_bundle(_find(arguments.bundle), chosen_trust(arguments))
+    bundle = open_bundle(_find(arguments), chosen_trust(arguments))
     if not arguments.allow_foreign:
         from edgeinfer.bundle.fit import check_fit
         from edgeinfer.host import detect_host
@@ -49,14 +50,12 @@ def open_argument(arguments: argparse.Namespace) -> Bundle:
     return bundle
 
 
-def _find(name: str) -> Path:
+def _find(arguments: argparse.Namespace) -> Path:
+    name: str = arguments.bundle
     path = Path(name)
     if path.exists():
         return path
     if "/" in name or path.suffix == ".eib":
         raise StoreError(f"{name}: no such bundle")
-    from edgeinfer.places import state_folder
-    from edgeinfer.store.slots import Store
-
-    folder: Path = Store(state_folder()).active(name)
+    folder: Path = chosen_store(arguments).active(name)
     return folder

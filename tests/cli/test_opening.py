@@ -62,6 +62,15 @@ def test_an_installed_name(bundle: Path, public_key: Path, tmp_path: Path) -> No
     assert open_argument(arguments).manifest.name == "double"
 
 
+@pytest.mark.skipif(not X86, reason="the small bundle is for x86-64")
+def test_an_installed_name_in_a_store_elsewhere(bundle: Path, public_key: Path, tmp_path: Path) -> None:
+    Store(tmp_path / "elsewhere").install(bundle, TrustStore.load([public_key]), detect_host())
+    words = ("double", "--public-key", str(public_key))
+    assert open_argument(parse(*words, "--state", str(tmp_path / "elsewhere"))).manifest.name == "double"
+    with pytest.raises(StoreError, match="not installed"):
+        open_argument(parse(*words))
+
+
 @pytest.mark.parametrize("name", ["absent.eib", "./absent", "folder/absent"])
 def test_a_path_that_is_not_there(name: str) -> None:
     with pytest.raises(StoreError, match="no such bundle"):

@@ -50,3 +50,19 @@ def test_labelled_data_say_it_better() -> None:
 
 def test_nothing_to_compare_with() -> None:
     assert advice(None, Comparison(samples=5, sqnr_db={}), 0.01) == ()
+
+
+@pytest.mark.parametrize(
+    ("metric", "reference", "warned"),
+    [
+        ("top-1", 0.49, True),
+        ("top-1", 0.5, False),
+        ("AUC", 0.3, False),
+        ("top-1", None, True),
+    ],
+)
+def test_a_model_that_is_fed_wrongly(metric: str, reference: float | None, *, warned: bool) -> None:
+    accuracy = Accuracy(metric=metric, samples=5, converted=0.4, reference=reference)
+    found = advice(None, Comparison(samples=5, sqnr_db={"a": 30.0}, accuracy=accuracy), 0.01)
+    assert bool(found) is warned
+    assert all("check size, color, mean and std" in text for text in found)
