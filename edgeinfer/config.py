@@ -141,7 +141,7 @@ class JsonlSettings(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """The whole file."""
 
-    stream: tuple[StreamSettings, ...]
+    stream: tuple[StreamSettings, ...] = ()
     device: DeviceSettings = field(default_factory=DeviceSettings)
     mqtt: MqttSettings | None = None
     jsonl: JsonlSettings | None = None
@@ -184,7 +184,7 @@ def mask(text: str) -> str:
 def _faults(settings: Settings) -> Iterator[str]:
     yield from _name_faults(settings.device.name, "device.name")
     if not settings.stream:
-        yield "stream: at least one [[stream]] is needed"
+        yield "stream: missing; add a [[stream]] with name, source and bundle, as in docs/settings.md"
     if settings.mqtt is None and settings.jsonl is None:
         yield "mqtt: missing; results would go nowhere: add [mqtt] with url, or [jsonl] with path"
     if settings.mqtt is not None:

@@ -96,7 +96,7 @@ def convert_text(texts: Mapping[str, str], kind: type[T], where: str) -> T:
     faults = []
     for name, text in texts.items():
         if name not in known:
-            faults.append(f"unknown option `{name}`{_did_you_mean(name, known)}")
+            faults.append(f"unknown option `{name}`{_did_you_mean(name, known) or _all_of(known)}")
             continue
         try:
             msgspec.convert(text, type=known[name], strict=False)
@@ -115,6 +115,10 @@ def _choices(kind: Any) -> tuple[str, ...]:
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, tuple(known), n=1)
     return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _all_of(known: Iterable[str]) -> str:
+    return f"; known are {', '.join(sorted(known))}"
 
 
 def list_faults(where: str, faults: Iterable[str]) -> str:

@@ -138,7 +138,8 @@ def test_a_wrong_url_is_named_but_never_shown(url: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (MQTT, "stream: missing"),
+        (MQTT, "stream: missing; add a [[stream]] with name, source and bundle"),
+        ("", "stream: missing; add a [[stream]]"),
         (MQTT + "stream = []\n", "mqtt.stream: unknown field"),
         (STREAM, "results would go nowhere"),
         (

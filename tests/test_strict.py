@@ -165,6 +165,7 @@ def test_options_written_as_text() -> None:
     ("texts", "complaint"),
     [
         ({"lop": "1"}, "unknown option `lop`; did you mean `loop`?"),
+        ({"quality": "1"}, "unknown option `quality`; known are "),
         ({"fps": "many"}, "got `many`"),
         ({"fps": "0"}, "option `fps`"),
         ({"mode": "slwo"}, "did you mean `slow`?"),
