@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -78,7 +79,7 @@ def write_clip(path: Path, *, workers: int | None = None) -> Iterator[int]:
 
     Raises EdgeInferError where OpenCV cannot write MP4.
     """
-    unfinished = path.with_name(f".unfinished-{path.name}")
+    unfinished = path.with_name(f".unfinished-{os.getpid()}-{path.name}")  # another demo may draw too
     try:
         with drawing_pool(workers) as pool:
             yield from _encode(unfinished, pool.map(draw_frame, range(FRAMES), chunksize=10))

@@ -71,8 +71,11 @@ class Display:
 
     def _state(self, payload: bytes) -> None:
         state = decode_json(payload, StreamState, "a state message")
-        if state.state == "failed":
-            raise EdgeInferError(f"the stream `{self._stream}` failed: {state.reason}")
+        if state.state in ("failed", "reconnecting"):  # a clip does not get better by trying again
+            raise EdgeInferError(
+                f"the stream `{self._stream}` failed: {state.reason}",
+                hint="to draw and build everything anew, remove the folder .demo",
+            )
         if state.state == "ended" and not self.over:
             self.over = True
             self._show(self._watcher.finish())

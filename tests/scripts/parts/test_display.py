@@ -98,8 +98,9 @@ def test_the_last_metrics_are_not_waited_for_forever() -> None:
     assert script.now_s < 1000 + 2.2 + LAST_METRICS_S + 1
 
 
-def test_a_stream_that_fails_ends_the_demo_with_its_reason() -> None:
-    failed: Sent = ("stream/belt/state", {"state": "failed", "reason": "no such clip"})
+@pytest.mark.parametrize("state", ["failed", "reconnecting"])
+def test_a_stream_that_fails_ends_the_demo_with_its_reason(state: str) -> None:
+    failed: Sent = ("stream/belt/state", {"state": state, "reason": "no such clip"})
     with pytest.raises(EdgeInferError, match="no such clip"):
         _show([*_passing("good"), failed])
 
