@@ -210,7 +210,9 @@ class Store:
         if not self.folder.is_dir():
             return []
         hidden = (LOCK_NAME, STAGING_NAME)
-        return sorted(path for path in self.folder.iterdir() if path.is_dir() and path.name not in hidden)
+        # A link is none of ours: `gc` would remove what lies where it leads.
+        folders = (path for path in self.folder.iterdir() if path.is_dir() and not path.is_symlink())
+        return sorted(path for path in folders if path.name not in hidden)
 
 
 def _activate(folder: Path, slot: str) -> None:

@@ -415,3 +415,15 @@ def test_everything_is_synced_before_the_switch(
     monkeypatch.setattr(Path, "replace", switch)
     store.install(bundles["classifier"], trust, host)
     assert "switched" in synced
+
+
+def test_gc_leaves_alone_what_a_link_in_the_store_leads_to(
+    store: Store, bundles: Bundles, trust: TrustStore, host: Host, tmp_path: Path
+) -> None:
+    store.install(bundles["1.0.0"], trust, host)
+    precious = tmp_path / "elsewhere" / "precious"
+    precious.mkdir(parents=True)
+    (store.folder / "link").symlink_to(precious.parent)
+    assert store.gc() == ()
+    assert precious.is_dir()
+    assert [one.name for one in store.status()] == ["double"]
