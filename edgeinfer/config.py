@@ -210,7 +210,8 @@ def _stream_faults(stream: StreamSettings) -> Iterator[str]:
 def _name_faults(name: str, place: str) -> Iterator[str]:
     if not name or name != name.strip() or len(name) > MAX_NAME_LENGTH:
         yield f"{place}: 1 to {MAX_NAME_LENGTH} characters without blanks at the ends are needed"
-    if "/" in name or _NOT_IN_TOPICS.search(name):
+    # Not printable are also marks that no one sees, or that turn the text around them.
+    if "/" in name or _NOT_IN_TOPICS.search(name) or not name.isprintable():
         yield f"{place}: `+`, `#`, `/` and control characters cannot stand in an MQTT topic"
 
 

@@ -285,3 +285,19 @@ def test_loading_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(SettingsError, match="No such file") as caught:
         load_settings(tmp_path / "none.toml")
     assert "systemd install" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["a\u202eb", "a\ufeff", "a\u200bb"])
+def test_names_hold_no_marks_that_nobody_sees(name: str) -> None:
+    text = f"""
+        [device]
+        name = "{name}"
+        [jsonl]
+        path = "-"
+        [[stream]]
+        name = "door"
+        source = "synthetic:"
+        bundle = "parts"
+    """
+    with pytest.raises(SettingsError, match=r"device\.name: .* cannot stand"):
+        parse_settings(text.encode(), "edgeinfer.toml", folder=Path("/etc"))
