@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgeinfer.config import Settings, StreamSettings
 from edgeinfer.daemon.info import StreamInfo
 from edgeinfer.daemon.stream import Runnable
-from edgeinfer.errors import EdgeInferError, SettingsError
+from edgeinfer.errors import EdgeInferError, SettingsError, StoreError
 from edgeinfer.places import state_folder
 from edgeinfer.sources import Source
 from edgeinfer.sources.uri import parse_uri
@@ -75,8 +75,16 @@ class BundleLoader:
         from edgeinfer.host import detect_host
         from edgeinfer.store.slots import Store
 
-        path = stream.bundle_path or Store(self._state).active(stream.bundle)
-        bundle = open_bundle(path, self._trust())
+        try:
+            path = stream.bundle_path or Store(self._state).active(stream.bundle)
+            trust = self._trust()
+        except OSError as error:
+            # One stream's fault: the others run.
+            raise StoreError(
+                f"{error.filename}: {error.strerror}",
+                hint="the store and the trusted keys must be readable for the user that the daemon runs as",
+            ) from error
+        bundle = open_bundle(path, trust)
         check_fit(bundle.manifest, bundle.profile, detect_host())
         return bundle
 

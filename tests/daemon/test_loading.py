@@ -106,3 +106,11 @@ def test_checking_names_every_stream_that_would_not_run(settings: Settings) -> N
     lines = caught.value.message.splitlines()
     assert lines[0] == "these streams would not run:"
     assert [line.strip()[:2] for line in lines[1:3]] == ["a:", "b:"]
+
+
+def test_a_store_that_cannot_be_looked_at_is_the_streams_fault(settings: Settings) -> None:
+    # A path that the system refuses to look at plays a folder without permission, which root does not know.
+    lost = replace(settings, state=StateSettings(folder="/" + "x" * 5000))
+    with pytest.raises(StoreError, match="File name too long") as caught:
+        BundleLoader(lost).load(stream(lost, bundle="parts"))
+    assert "readable for the user" in caught.value.hint
