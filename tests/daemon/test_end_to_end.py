@@ -94,9 +94,7 @@ def test_a_clip_is_inferred_to_its_end(broker: Mosquitto, tmp_path: Path, versio
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order(
-    broker: Mosquitto, tmp_path: Path, number: int
-) -> None:
+def test_a_signal_ends_it_in_order(broker: Mosquitto, tmp_path: Path, number: int) -> None:
     settings = write_settings(tmp_path, broker.port, CAMERA, "v4l2:///dev/video77")
     with watching(broker.port) as watcher, running(settings) as daemon:
         watcher.wait_for(lambda seen: bool(seen.payloads("/s0/result")))
