@@ -17,6 +17,7 @@ from edgeinfer.host import Host, detect_host, host_profile
 from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, load_profile
+from edgeinfer.strict import replace
 from edgeinfer_converters.advice import advice
 from edgeinfer_converters.choose import (
     Decision,
@@ -51,6 +52,7 @@ from edgeinfer_converters.report import (
     check_report_folder,
     write_report,
 )
+from edgeinfer_converters.report.examine import Subject, examine
 from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, read_source, serialized
 from edgeinfer_converters.threshold import learn_threshold, needs_threshold
@@ -109,7 +111,7 @@ def build(options: BuildOptions) -> Report:
     pack(parcel, options.output, key)
     report = _report(options, workshop, plan, parcel, outcome, golden_count)
     if options.report is not None:
-        write_report(options.report, report)
+        report = _write_details(options.report, report, workshop, emitted, parcel)
     return report
 
 
@@ -269,7 +271,12 @@ def _report(
         warnings=(*plan.warnings, *advice(workshop.calibrated_on, emitted.comparison, options.max_drop)),
         golden_samples=golden_samples,
         rejected=tuple(
-            Trial(precision=one.precision, comparison=one.comparison, timing=one.timing)
+            Trial(
+                precision=one.precision,
+                comparison=one.comparison,
+                timing=one.timing,
+                size_bytes=len(one.data),
+            )
             for one in outcome.rejected
         ),
         timing=emitted.timing,
@@ -278,6 +285,27 @@ def _report(
         integer=_integer(parcel),
         development_key="" if options.key else str(user_trust_folder() / DEVELOPMENT_NAME),
     )
+
+
+def _write_details(
+    folder: Path, report: Report, workshop: Workshop, emitted: EmittedModel, parcel: Parcel
+) -> Report:
+    """Both files of `--report`; the report with the details that only they are worth."""
+    data = workshop.data
+    subject = Subject(
+        emitted=emitted.data,
+        model_format=parcel.model_format,
+        precision=emitted.precision,
+        graph=emitted.twin or workshop.graph,
+        spec=parcel.pipeline,
+        labels=parcel.labels,
+        samples=data.verification,
+        count=data.verification_count,
+    )
+    found = examine(subject, parcel.provenance, workshop.source.data)
+    report = replace(report, details=found.details)
+    write_report(folder, report, found.pictures)
+    return report
 
 
 def _integer(parcel: Parcel) -> IntegerFacts | None:

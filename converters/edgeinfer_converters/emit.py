@@ -58,12 +58,16 @@ class Workshop:
 
 @dataclass(frozen=True)
 class EmittedModel:
-    """A model that runs, and how it compares."""
+    """A model that runs, and how it compares.
+
+    `twin`: the float graph that it was quantized from, where that is not the workshop's.
+    """
 
     precision: Emitted
     data: bytes
     comparison: Comparison
     timing: Timing | None = None
+    twin: onnx.ModelProto | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -48,6 +49,15 @@ class Top1:
         return float(np.mean(self._right))
 
 
+@dataclass(frozen=True)
+class Precisions:
+    """COCO's mean over IoU 0.50:0.05:0.95, the one at 0.50, and the first for each class that has a box."""
+
+    mean: float
+    mean_at_half: float
+    by_class: dict[int, float]
+
+
 class MeanAveragePrecision:
     """COCO mAP50-95: mean over classes and IoU thresholds 0.50:0.05:0.95, 100 detections an image.
 
@@ -88,14 +98,28 @@ class MeanAveragePrecision:
 
     def value(self) -> float:
         """0..1"""
+        return self.details().mean
+
+    def details(self) -> Precisions:
+        """Each 0..1. Raises DataError without a single true box."""
         if not self._truths:
             raise DataError("the evaluation data hold no box of a class that the model knows")
+        categories = sorted({one["category_id"] for one in self._truths})
         if not self._found:
-            return 0.0
+            return Precisions(0.0, 0.0, dict.fromkeys(categories, 0.0))
+        judge = self._judged(categories)
+        # Axes: IoU, recall, class, area (0 is all), most detections (the last is 100); -1 is nothing to find.
+        curves = judge.eval["precision"][:, :, :, 0, -1]
+        by_class = {
+            number: float(curve[curve > -1].mean()) if (curve > -1).any() else 0.0
+            for number, curve in zip(categories, np.moveaxis(curves, 2, 0), strict=True)
+        }
+        return Precisions(float(judge.stats[0]), float(judge.stats[1]), by_class)
+
+    def _judged(self, categories: list[int]) -> Any:
         from pycocotools.coco import COCO
         from pycocotools.cocoeval import COCOeval
 
-        categories = sorted({one["category_id"] for one in self._truths})
         # pycocotools prints as it works; stdout is kept for results.
         with contextlib.redirect_stdout(io.StringIO()):
             truth = COCO()
@@ -109,7 +133,7 @@ class MeanAveragePrecision:
             judge.evaluate()
             judge.accumulate()
             judge.summarize()
-        return float(judge.stats[0])
+        return judge
 
 
 class AreaUnderCurve:

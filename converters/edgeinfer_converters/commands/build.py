@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key", type=Path, metavar="KEY.pem", help="signing key (default: your development key)"
     )
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write report.json there")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html and report.json there")
     parser.add_argument("--seed", type=_seed, default=0, help="of the random choice of samples (default: 0)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 

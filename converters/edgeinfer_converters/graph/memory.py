@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import onnx
 
@@ -15,14 +16,15 @@ def parameter_count(model: onnx.ModelProto) -> int:
     return sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
 
 
-def peak_activation_bytes(model: onnx.ModelProto) -> int:
+def peak_activation_bytes(model: onnx.ModelProto, *, widths: Mapping[str, int] | None = None) -> int:
     """The most bytes that inputs, outputs and the tensors between operators hold at a time.
 
     Operators run in the order of the file, a tensor is freed after its last reader, and nothing is
-    computed in place; open dimensions count as 1. Shapes must have been inferred.
+    computed in place; open dimensions count as 1. Shapes must have been inferred. `widths`: the bytes of
+    an element of tensors that the runtime keeps in another form than the file, 0 for those it never stores.
     """
     view = GraphView(model)
-    sizes = _sizes(view)
+    sizes = _sizes(view, widths or {})
     last_use = {name: index for index, node in enumerate(view.nodes) for name in node.input}
     live = {name for name in view.inputs if name in sizes}
     held = peak = sum(sizes[name] for name in live)
@@ -37,10 +39,10 @@ def peak_activation_bytes(model: onnx.ModelProto) -> int:
     return peak
 
 
-def _sizes(view: GraphView) -> dict[str, int]:
+def _sizes(view: GraphView, widths: Mapping[str, int]) -> dict[str, int]:
     types = known_types(view.model)
     return {
-        name: math.prod(max(dim, 1) for dim in shape) * types[name].itemsize
+        name: math.prod(max(dim, 1) for dim in shape) * widths.get(name, types[name].itemsize)
         for name, shape in view.shapes.items()
         if name in types and name not in view.initializers
     }

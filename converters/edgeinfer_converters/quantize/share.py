@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
@@ -21,11 +23,15 @@ INTEGER_KERNELS = frozenset(
 
 @dataclass(frozen=True)
 class IntegerShare:
-    """Multiply-accumulates, all and integer, and the products that stayed float, by node name."""
+    """Multiply-accumulates, all and integer, and the products that stayed float, by node name.
+
+    `kernels`: how often the runtime uses each operator.
+    """
 
     macs: int
     integer_macs: int
     float_nodes: tuple[str, ...]
+    kernels: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def share(self) -> float:
@@ -40,10 +46,12 @@ def integer_share(model: onnx.ModelProto) -> IntegerShare:
     that they replace. Raises ModelError if the model cannot be loaded.
     """
     macs = count_macs(model)
-    kernels = {node.name: node.op_type for node in _optimized(model).graph.node}
+    nodes = _optimized(model).graph.node
+    kernels = {node.name: node.op_type for node in nodes}
     integer = {name for name in macs if kernels.get(name) in INTEGER_KERNELS}
     floats = tuple(name for name in macs if name not in integer)
-    return IntegerShare(sum(macs.values()), sum(macs[name] for name in integer), floats)
+    counts = dict(sorted(Counter(node.op_type for node in nodes).items()))
+    return IntegerShare(sum(macs.values()), sum(macs[name] for name in integer), floats, counts)
 
 
 def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:

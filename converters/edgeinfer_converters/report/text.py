@@ -1,97 +1,14 @@
-"""What a build did: `report.json`, and the summary that people read."""
+"""A report in a few lines for a terminal."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from edgeinfer.errors import UsageError
-from edgeinfer.files import write_atomically
-from edgeinfer.strict import Struct, encode_json
 from edgeinfer.terminal import wrapped
-from edgeinfer_converters.choose import Decision
 from edgeinfer_converters.measure import Timing
-from edgeinfer_converters.verify import MAX_SQNR_DB, Comparison
+from edgeinfer_converters.report.facts import IntegerFacts, Report
+from edgeinfer_converters.verify import MAX_SQNR_DB
 
-REPORT_NAME = "report.json"
 _LABEL_WIDTH = 13
 _NAMED_NODES = 3
-
-
-class BundleFacts(Struct, frozen=True):
-    """The file that was written."""
-
-    path: str
-    size_bytes: int
-    sha256: str
-
-
-class ModelFacts(Struct, frozen=True):
-    """The model in it, and the one that it was made from."""
-
-    name: str
-    version: str
-    task: str
-    format: str
-    precision: str
-    size_bytes: int
-    source_size_bytes: int
-
-
-class IntegerFacts(Struct, frozen=True):
-    """Multiply-accumulates of a quantized model, those in integer kernels, and the nodes of the others."""
-
-    macs: int
-    integer_macs: int
-    float_nodes: tuple[str, ...]
-
-
-class Trial(Struct, frozen=True):
-    """A model that was emitted, compared and passed over."""
-
-    precision: str
-    comparison: Comparison
-    timing: Timing | None
-
-
-class Report(Struct, frozen=True):
-    """`report.json`, and what `--json` prints. `timing` is null where it would mean nothing.
-
-    `integer` is there for int8 ONNX; `development_key` is the file of the public half where that key signed.
-    """
-
-    schema: int
-    bundle: BundleFacts
-    model: ModelFacts
-    profile: str
-    decisions: tuple[Decision, ...]
-    data: str
-    comparison: Comparison
-    max_drop: float
-    warnings: tuple[str, ...]
-    golden_samples: int
-    rejected: tuple[Trial, ...] = ()
-    timing: Timing | None = None
-    timing_note: str = ""
-    next_step: str = ""
-    integer: IntegerFacts | None = None
-    development_key: str = ""
-
-
-def dump_report(report: Report) -> bytes:
-    """The JSON of a report."""
-    return encode_json(report, indent=2) + b"\n"
-
-
-def check_report_folder(folder: Path) -> None:
-    """Find out before the long steps whether a report can be written. Raises UsageError."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--report {folder}: is a file, and a folder is needed")
-
-
-def write_report(folder: Path, report: Report) -> None:
-    """Write `report.json` into the folder, which is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / REPORT_NAME, dump_report(report))
 
 
 def summary(report: Report) -> str:
@@ -112,8 +29,8 @@ def summary(report: Report) -> str:
             lines += _entry("", f"{trial.precision} had {_speed(trial.timing)}")
     lines += _entry(
         "size",
-        f"model {_size(model.source_size_bytes)} -> {_size(model.size_bytes)}, "
-        f"bundle {_size(bundle.size_bytes)}",
+        f"model {size_text(model.source_size_bytes)} -> {size_text(model.size_bytes)}, "
+        f"bundle {size_text(bundle.size_bytes)}",
     )
     for warning in report.warnings:
         lines += _entry("warning", warning)
@@ -179,7 +96,8 @@ def _speed(timing: Timing) -> str:
     )
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """A number of bytes for people."""
     if count < 1000:
         return f"{count} bytes"
     return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

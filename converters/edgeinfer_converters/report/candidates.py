@@ -1,0 +1,146 @@
+"""What was tried: accuracy, size and time of each model, the float model first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.report.charts import Point, trade_off
+from edgeinfer_converters.report.facts import Report
+from edgeinfer_converters.report.markup import Element, element
+from edgeinfer_converters.report.tables import table
+from edgeinfer_converters.report.text import size_text
+from edgeinfer_converters.report.words import higher_is_better, metric_text
+from edgeinfer_converters.verify import MAX_SQNR_DB, Comparison
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model with what is known of it."""
+
+    name: str
+    kind: str
+    size_bytes: int
+    metric: float | None
+    comparison: Comparison | None
+    latency_ms: float | None
+
+
+def candidates(report: Report) -> list[Candidate]:
+    """Your model, those passed over, and the one that was chosen."""
+    tried = [
+        _candidate(f"{one.precision} (passed over)", "rejected", one.size_bytes, one.comparison, one.timing)
+        for one in report.rejected
+    ]
+    chosen = _candidate(
+        f"{report.model.precision} (chosen)",
+        "chosen",
+        report.model.size_bytes,
+        report.comparison,
+        report.timing,
+    )
+    return [*_reference(report), *tried, chosen]
+
+
+def section(report: Report) -> Element:
+    """A table of all, and the trade-offs as pictures where there is something to compare."""
+    found = candidates(report)
+    rows = [
+        (
+            one.name,
+            size_text(one.size_bytes) if one.size_bytes else "not known",
+            "not measured" if one.metric is None else metric_text(one.metric, _metric(report)),
+            _agreement(one),
+            _sqnr(one),
+            "not measured" if one.latency_ms is None else f"{one.latency_ms:.3g} ms",
+        )
+        for one in found
+    ]
+    heads = ("model", "size", _metric(report), "same top class", "SQNR (worst output)", "time, measured here")
+    return element(
+        "section",
+        element("h2", "What was tried"),
+        element(
+            "p",
+            "Each kind of model that could be made for this device, in the order of preference. The first "
+            "that loses no more accuracy than allowed, and is not slower than your model, is chosen.",
+        ),
+        table("Size, accuracy and time of each model", heads, rows, "tnnnnn"),
+        _charts(report, found),
+    )
+
+
+def _candidate(
+    name: str, kind: str, size_bytes: int, comparison: Comparison, timing: Timing | None
+) -> Candidate:
+    metric = comparison.accuracy.converted if comparison.accuracy else None
+    return Candidate(name, kind, size_bytes, metric, comparison, timing.converted_ms if timing else None)
+
+
+def _reference(report: Report) -> list[Candidate]:
+    if report.model.precision == "as-is":
+        return []
+    accuracy, timings = report.comparison.accuracy, [report.timing, *(one.timing for one in report.rejected)]
+    latency = next((one.reference_ms for one in timings if one), None)
+    metric = accuracy.reference if accuracy else None
+    return [Candidate("your model", "reference", report.model.source_size_bytes, metric, None, latency)]
+
+
+def _charts(report: Report, found: list[Candidate]) -> Element | None:
+    name, values = _heights(report, found)
+    sized = [(one, y) for one, y in zip(found, values, strict=True) if one.size_bytes and y is not None]
+    if len(sized) < 2:  # a single point is no trade-off
+        return None
+    limit = _limit(report)
+    way = "up" if higher_is_better(_metric(report)) else "down"
+    points = [Point(one.size_bytes / 1e6, y, one.name, one.kind) for one, y in sized]
+    timed = [Point(one.latency_ms, y, one.name, one.kind) for one, y in sized if one.latency_ms is not None]
+    return element(
+        "div",
+        element(
+            "figure",
+            trade_off(points, "size in MB", name, limit),
+            element("figcaption", f"Better is {way} and to the left: more accurate and smaller."),
+        ),
+        element(
+            "figure",
+            trade_off(timed, "time in ms, measured here", name, limit),
+            element("figcaption", f"Better is {way} and to the left: more accurate and faster."),
+        )
+        if len(timed) > 1
+        else None,
+        class_="pair",
+    )
+
+
+def _heights(report: Report, found: list[Candidate]) -> tuple[str, list[float | None]]:
+    """The axis of accuracy: the metric where there is one, otherwise agreement, or the SQNR."""
+    if report.comparison.accuracy is not None:
+        return _metric(report), [one.metric for one in found]
+    if report.comparison.agreement is not None:
+        return "same top class", [one.comparison.agreement if one.comparison else 1.0 for one in found]
+    return "SQNR in dB", [one.comparison.worst_sqnr_db if one.comparison else None for one in found]
+
+
+def _limit(report: Report) -> float | None:
+    accuracy = report.comparison.accuracy
+    if accuracy is None or accuracy.reference is None:
+        return None
+    return accuracy.reference + (-report.max_drop if higher_is_better(accuracy.metric) else report.max_drop)
+
+
+def _metric(report: Report) -> str:
+    return report.comparison.accuracy.metric if report.comparison.accuracy else "accuracy"
+
+
+def _agreement(one: Candidate) -> str:
+    if one.comparison is None or one.comparison.agreement is None:
+        return "–"
+    return f"{one.comparison.agreement:.1%}"
+
+
+def _sqnr(one: Candidate) -> str:
+    if one.comparison is None or one.comparison.worst_sqnr_db is None:
+        return "–"
+    worst = one.comparison.worst_sqnr_db
+    return "equal" if worst >= MAX_SQNR_DB else f"{worst:.1f} dB"
