@@ -13,6 +13,10 @@ from edgeinfer_converters.report.text import size_text
 from edgeinfer_converters.report.words import higher_is_better, metric_text
 from edgeinfer_converters.verify import MAX_SQNR_DB, Comparison
 
+UNKNOWN = "–"
+MEANINGFUL_DROP = 0.2
+"""A wider budget is none: drawn to scale it would press all points together."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -45,18 +49,16 @@ def candidates(report: Report) -> list[Candidate]:
 def section(report: Report) -> Element:
     """A table of all, and the trade-offs as pictures where there is something to compare."""
     found = candidates(report)
-    rows = [
-        (
-            one.name,
-            size_text(one.size_bytes) if one.size_bytes else "not known",
-            "not measured" if one.metric is None else metric_text(one.metric, _metric(report)),
-            _agreement(one),
-            _sqnr(one),
-            "not measured" if one.latency_ms is None else f"{one.latency_ms:.3g} ms",
-        )
-        for one in found
+    columns = [
+        ("model", "t", [one.name for one in found]),
+        ("size", "n", [size_text(one.size_bytes) if one.size_bytes else UNKNOWN for one in found]),
+        (_metric(report), "n", [_score(one, report) for one in found]),
+        ("same top class", "n", [_agreement(one) for one in found]),
+        ("SQNR (worst output)", "n", [_sqnr(one) for one in found]),
+        ("time, measured here", "n", [_latency(one) for one in found]),
     ]
-    heads = ("model", "size", _metric(report), "same top class", "SQNR (worst output)", "time, measured here")
+    told = [column for column in columns if set(column[2]) != {UNKNOWN}]
+    heads, aligns, cells = zip(*told, strict=True)
     return element(
         "section",
         element("h2", "What was tried"),
@@ -65,7 +67,7 @@ def section(report: Report) -> Element:
             "Each kind of model that could be made for this device, in the order of preference. The first "
             "that loses no more accuracy than allowed, and is not slower than your model, is chosen.",
         ),
-        table("Size, accuracy and time of each model", heads, rows, "tnnnnn"),
+        table("What is known of each model", heads, zip(*cells, strict=True), "".join(aligns)),
         _charts(report, found),
     )
 
@@ -126,6 +128,8 @@ def _limit(report: Report) -> float | None:
     accuracy = report.comparison.accuracy
     if accuracy is None or accuracy.reference is None:
         return None
+    if report.max_drop > MEANINGFUL_DROP:
+        return None
     return accuracy.reference + (-report.max_drop if higher_is_better(accuracy.metric) else report.max_drop)
 
 
@@ -133,14 +137,22 @@ def _metric(report: Report) -> str:
     return report.comparison.accuracy.metric if report.comparison.accuracy else "accuracy"
 
 
+def _score(one: Candidate, report: Report) -> str:
+    return UNKNOWN if one.metric is None else metric_text(one.metric, _metric(report))
+
+
+def _latency(one: Candidate) -> str:
+    return UNKNOWN if one.latency_ms is None else f"{one.latency_ms:.3g} ms"
+
+
 def _agreement(one: Candidate) -> str:
     if one.comparison is None or one.comparison.agreement is None:
-        return "–"
+        return UNKNOWN
     return f"{one.comparison.agreement:.1%}"
 
 
 def _sqnr(one: Candidate) -> str:
     if one.comparison is None or one.comparison.worst_sqnr_db is None:
-        return "–"
+        return UNKNOWN
     worst = one.comparison.worst_sqnr_db
     return "equal" if worst >= MAX_SQNR_DB else f"{worst:.1f} dB"

@@ -85,6 +85,21 @@ def layer_bars(layers: Sequence[LayerFacts]) -> Element:
     return chart
 
 
+def depth_line(layers: Sequence[LayerFacts]) -> Element:
+    """The same numbers from the first layer to the last: where the line falls, noise comes in."""
+    height, bottom = 130, 106
+    chart = _svg(WIDTH, height, "Nearness to the float model from the first layer to the last")
+    for db in range(0, int(BEST_DB) + 1, 20):
+        y = bottom - (bottom - 10) * db / BEST_DB
+        extend(chart, _line(44, y, WIDTH, y, "grid"), _text(38, y + 4, f"{db} dB", "axis", "end"))
+    step = (WIDTH - 50) / max(len(layers) - 1, 1)
+    heights = (bottom - (bottom - 10) * min(max(one.sqnr_db, 0.0), BEST_DB) / BEST_DB for one in layers)
+    points = " ".join(f"{46 + k * step:.1f},{y:.1f}" for k, y in enumerate(heights))
+    extend(chart, element("polyline", points=points, class_="curve"))
+    extend(chart, _text(46, height - 6, "first layer", "axis"))
+    return extend(chart, _text(WIDTH - 4, height - 6, "last layer", "axis", "end"))
+
+
 def range_bars(ranges: Sequence[RangeFacts]) -> Element:
     """Two bars a tensor, on a scale that is linear near zero and logarithmic beyond."""
     height = ROW * len(ranges) + _TICK

@@ -7,6 +7,9 @@ from edgeinfer_converters.report.markup import Element, element, extend
 from edgeinfer_converters.report.text import size_text
 from edgeinfer_converters.report.words import amount_text, lead, metric_text, sqnr_text, times, verdict
 
+ESTIMATED = "estimated, not measured: "
+ASKED = "asked for"
+
 
 def glance(report: Report) -> Element:
     """Title, verdict, three figures, what to do next, warnings."""
@@ -35,18 +38,16 @@ def _tile(title: str, figure: str, *notes: str) -> Element:
 
 
 def _accuracy(report: Report) -> Element:
-    comparison, limit = report.comparison, f"A loss of {report.max_drop:g} was allowed."
-    accuracy = comparison.accuracy
+    comparison, accuracy = report.comparison, report.comparison.accuracy
     if accuracy is not None:
         shown = metric_text(accuracy.converted, accuracy.metric)
         on = f"{accuracy.metric}, on {accuracy.samples} labelled samples."
         if accuracy.reference is None or accuracy.drop is None:
             return _tile("Accuracy", shown, on)
         before = metric_text(accuracy.reference, accuracy.metric)
-        figure = f"{before} → {shown}"
-        return _tile(
-            "Accuracy, before → after", figure, f"{on} {_change(accuracy.drop, accuracy.metric)}", limit
-        )
+        allowed = f"A loss of {amount_text(report.max_drop, accuracy.metric)} was allowed."
+        change = _change(accuracy.drop, accuracy.metric)
+        return _tile("Accuracy, before → after", f"{before} → {shown}", f"{on} {change}", allowed)
     note = "No labelled data were given (--evaluate), so how many answers are right is not known."
     on = f"Compared with your model on {comparison.samples} samples {report.data}."
     if comparison.agreement is not None:
@@ -88,8 +89,8 @@ def _speed(report: Report) -> Element:
         return _tile(
             "Speed",
             "not measured here",
-            f"{_sentence(report.timing_note)} On the device `edgeinfer bench` tells.",
-            f"What is known: {reason}." if reason and reason != "asked for" else "",
+            f"{_sentence(report.timing_note.removeprefix(ESTIMATED))} On the device, edgeinfer bench tells.",
+            f"Estimated from what is known of it: {reason}." if reason and reason != ASKED else "",
         )
     return _tile("Speed", "as before", "The model was not converted, so its speed is its own.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgeinfer_converters.report.charts import layer_bars, range_bars
+from edgeinfer_converters.report.charts import depth_line, layer_bars, range_bars
 from edgeinfer_converters.report.facts import Details, LayerFacts, Report
 from edgeinfer_converters.report.markup import Element, element
 from edgeinfer_converters.report.tables import folded, legend, scrolling, table
@@ -26,11 +26,14 @@ def layers(details: Details) -> Element | None:
             "p",
             f"Both models side by side on {details.looked_into} samples: how near each layer's result is to "
             "that of your model, errors of the layers before it included. Longer is better. 20 dB: a typical "
-            "error of a tenth of the values' size; 40 dB: of a hundredth. A layer far worse than the one "
-            "before it is where accuracy is lost.",
+            "error of a tenth of the values' size; 40 dB: of a hundredth. Where the line falls, accuracy is "
+            "lost.",
         ),
+        element("h3", "From the first layer to the last"),
+        scrolling(depth_line(details.layers), "Layers in the order of the model"),
+        element("h3", "The worst layers"),
         legend(("integer", "8-bit whole numbers"), ("float", "decimals")),
-        scrolling(layer_bars(worst[:MOST_BARS]), "Layers"),
+        scrolling(layer_bars(worst[:MOST_BARS]), "The worst layers"),
         folded(f"All {len(worst)} layers, in the order of the model", _layer_table(details.layers)),
     )
 

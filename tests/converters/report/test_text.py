@@ -1,14 +1,10 @@
-"""Reports for programs and for people."""
+"""The summary for a terminal."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from edgeinfer.errors import UsageError
-from edgeinfer.strict import decode_json, replace
+from edgeinfer.strict import replace
 from edgeinfer_converters.choose import Decision
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.measure import Timing
@@ -17,10 +13,7 @@ from edgeinfer_converters.report import (
     IntegerFacts,
     ModelFacts,
     Report,
-    check_report_folder,
-    dump_report,
     summary,
-    write_report,
 )
 from edgeinfer_converters.verify import Comparison
 
@@ -51,10 +44,6 @@ REPORT = Report(
     timing=Timing(reference_ms=10.0, converted_ms=4.0, slower=False, rounds=40, threads=2),
     next_step="edgeinfer bench person.eib",
 )
-
-
-def test_law() -> None:
-    assert decode_json(dump_report(REPORT), Report, "report.json") == REPORT
 
 
 def test_the_summary_says_everything_in_80_columns() -> None:
@@ -128,16 +117,3 @@ def test_a_model_that_was_not_converted() -> None:
     assert "mAP50-95 0.2302 on 64 samples" in text
     assert "compared" not in text
     assert "speed" not in text
-
-
-def test_the_report_folder_is_made(tmp_path: Path) -> None:
-    write_report(tmp_path / "a" / "b", REPORT)
-    found = json.loads((tmp_path / "a" / "b" / "report.json").read_bytes())
-    assert found["comparison"]["accuracy"]["drop"] == 0.0074
-
-
-def test_a_file_in_place_of_the_report_folder(tmp_path: Path) -> None:
-    (tmp_path / "report").write_text("")
-    with pytest.raises(UsageError, match="is a file"):
-        check_report_folder(tmp_path / "report")
-    check_report_folder(tmp_path / "new")
