@@ -26,7 +26,7 @@ from edgeinfer.errors import SignatureError
 from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.spec import AnomalyOutput, ImageInput
-from edgeinfer_converters import cli, emit
+from edgeinfer_converters import cli, convert, emit
 from edgeinfer_converters.measure import Timing
 from tests.fixtures.data import IMAGE_TOML, WINDOW_TOML, write_classes, write_images, write_table
 from tests.fixtures.models import autoencoder, image_classifier, model_of
@@ -99,6 +99,31 @@ def test_int8_from_end_to_end(work: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "100.0% of" in captured.out
     assert report["development_key"] == str(user_trust_folder() / "development.pub.pem")
     assert Path(report["development_key"]).is_file()
+
+
+def test_the_report_is_a_page_by_itself_and_always_the_same(work: Path) -> None:
+    label_by_the_model(work)
+    arguments = ("--calibration", "cal", "--evaluate", "eval", "--precision", "int8", "--max-drop", "1")
+    pages = []
+    for folder in ("one", "two"):
+        assert build(*arguments, "--report", folder) == 0
+        pages.append((work / folder / "report.html").read_text("utf-8"))
+    assert pages[0] == pages[1]
+    for part in ("tiny 1.0.0 for raspberry-pi-4", "Layer by layer", "conv2", "data:image/png", "tiny.onnx"):
+        assert part in pages[0], part
+    details = json.loads((work / "one" / "report.json").read_bytes())["details"]
+    assert details["quality"]["samples"] == details["compared"] == 12
+    assert details["provenance"]["options"]["max_drop"] == 1.0
+    assert {one["name"] for one in details["layers"]} >= {"conv1", "conv2", "linear"}
+    assert details["memory"]["converted_bytes"] < details["memory"]["reference_bytes"]
+
+
+def test_without_a_report_nothing_is_examined(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(convert, "examine", None)
+    assert build("--calibration", "cal", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["details"] is None
 
 
 def test_provenance_tells_what_but_not_when_or_where(work: Path) -> None:

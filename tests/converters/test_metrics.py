@@ -123,6 +123,18 @@ def test_map_counts_thresholds_of_overlap() -> None:
     assert metric.value() == pytest.approx(0.7)
 
 
+def test_precisions_of_each_class_and_at_half() -> None:
+    metric = MeanAveragePrecision()
+    metric.add(
+        found((0, 0.9, (0, 0, 80, 100)), (7, 0.9, (0, 0, 5, 5))),
+        (truth(0, 0, 0, 100, 100), truth(3, 50, 50, 10, 10)),
+    )
+    found_details = metric.details()
+    assert found_details.by_class == {0: pytest.approx(0.7), 3: 0.0}
+    assert found_details.mean == pytest.approx(0.35)
+    assert found_details.mean_at_half == pytest.approx(0.5)
+
+
 def test_map_of_a_class_that_is_never_found_is_zero() -> None:
     metric = MeanAveragePrecision()
     metric.add(found((0, 0.9, (0, 0, 10, 10))), (truth(0, 0, 0, 10, 10), truth(1, 50, 50, 10, 10)))

@@ -215,7 +215,8 @@ class _Symlog:
     def of(cls, ranges: Sequence[RangeFacts]) -> _Symlog:
         bounds = [b for one in ranges for b in (one.low, one.high, one.seen_low, one.seen_high)]
         sizes = sorted(abs(bound) for bound in bounds if bound)
-        threshold = sizes[len(sizes) // 4] if sizes else 1.0
+        # A quarter of the bounds lie in the linear part, and twelve decades at most beyond it.
+        threshold = max(sizes[len(sizes) // 4], sizes[-1] * 1e-12) if sizes else 1.0
         return cls(threshold, min(*bounds, 0.0), max(*bounds, threshold))
 
     def x(self, value: float) -> float:

@@ -164,7 +164,7 @@ def iou(one: tuple[float, float, float, float], other: tuple[float, float, float
     height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
     shared = max(width, 0.0) * max(height, 0.0)
     union = one[2] * one[3] + other[2] * other[3] - shared
-    return shared / union if union > 0 else 0.0
+    return min(shared / union, 1.0) if union > 0 else 0.0
 
 
 def _objects_text(objects: tuple[DetectedObject, ...]) -> str:

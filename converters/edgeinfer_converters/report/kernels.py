@@ -44,14 +44,15 @@ def stored_widths(model: onnx.ModelProto) -> dict[str, int]:
     """Bytes of an element, as kernels keep the tensors around QuantizeLinear and DequantizeLinear.
 
     What the file has as floats behind a DequantizeLinear is there in its integers only, until its last reader
-    is done; what a QuantizeLinear reads and writes is the same tensor. Constants are no activations.
+    is done. What a QuantizeLinear alone reads is never written as floats. Constants are no activations.
     """
     view = GraphView(model)
     widths: dict[str, int] = {}
     for node in view.nodes:
         if node.op_type == "QuantizeLinear":
-            widths[node.output[0]] = 0
-            if view.is_private(node.input[0]) and node.input[0] not in view.inputs:
+            fused = view.is_private(node.input[0]) and node.input[0] not in view.inputs
+            widths[node.output[0]] = 0 if fused else 1
+            if fused:
                 widths[node.input[0]] = 0
         if node.op_type == "DequantizeLinear" and node.output[0] not in view.outputs:
             widths[node.output[0]] = 0 if node.input[0] in view.initializers else 1

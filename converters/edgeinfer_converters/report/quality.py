@@ -166,9 +166,11 @@ class AnomalyQuality:
         self._threshold = None if output.threshold == "auto" else float(output.threshold)
         self._curves = AreaUnderCurve(), AreaUnderCurve()
         self._pairs: tuple[Pairs, Pairs] = Counter(), Counter()
+        self._known = False
 
     def add(self, truth: Truth, converted: Outcome, reference: Outcome | None) -> None:
         """Take one sample's score."""
+        self._known = self._known or reference is not None
         for curve, pairs, outcome in zip(self._curves, self._pairs, (converted, reference), strict=True):
             if outcome is not None:
                 curve.add(outcome, truth)
@@ -178,12 +180,11 @@ class AnomalyQuality:
     def quality(self, samples: int) -> Quality:
         """The AUC, and the rates of the anomalous class at the threshold."""
         converted, reference = self._curves
-        known = bool(self._pairs[1])
         measures = [
             Measure(
                 name="AUC",
                 converted=_rounded(converted.value()),
-                reference=_rounded(reference.value()) if known else None,
+                reference=_rounded(reference.value()) if self._known else None,
             )
         ]
         if self._threshold is not None:
@@ -194,7 +195,7 @@ class AnomalyQuality:
                     Measure(
                         name=f"{shown} at the threshold {self._threshold:.4g}",
                         converted=getattr(found[0], name),
-                        reference=getattr(found[1], name) if known else None,
+                        reference=getattr(found[1], name) if self._known else None,
                     )
                 )
         return Quality(samples=samples, measures=tuple(measures))

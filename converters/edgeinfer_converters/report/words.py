@@ -33,7 +33,12 @@ def lead(report: Report) -> str:
         )
     if model.precision == "float16":
         return f"{made} That halves the model and rounds a little; this page shows what that changed."
-    return f"{made} Its answers should not change at all."
+    return f"{made} Its answers should not change at all.{_passed_over(report)}"
+
+
+def _passed_over(report: Report) -> str:
+    reasons = [f"{one.choice} {one.reason}" for one in report.decisions if one.what == "passed over"]
+    return f" Smaller and faster forms were passed over: {'; '.join(reasons)}." if reasons else ""
 
 
 def verdict(report: Report) -> tuple[str, str]:

@@ -96,3 +96,9 @@ def test_the_type_counts(kind: int, width: int) -> None:
 def test_an_open_dimension_counts_as_one() -> None:
     one = peak_activation_bytes(infer_shapes(image_classifier(batch=1)))
     assert peak_activation_bytes(infer_shapes(image_classifier(batch="N"))) == one
+
+
+def test_tensors_that_the_runtime_keeps_in_another_form() -> None:
+    assert peak_activation_bytes(fan(3)) == 4 * ROW_BYTES
+    widths = {"t0": 1, "t1": 0}
+    assert peak_activation_bytes(fan(3), widths=widths) == 2 * ROW_BYTES + 4

@@ -27,10 +27,12 @@ def test_a_model_with_a_float_island() -> None:
     share = integer_share(result)
     assert share.float_nodes == ("conv1",)
     assert share.share == pytest.approx(1 - count_macs(model)["conv1"] / share.macs)
+    assert share.kernels["QLinearConv"] == 1
+    assert sum(count for name, count in share.kernels.items() if "Conv" in name and "QL" not in name) == 1
 
 
 def test_a_model_that_multiplies_nothing() -> None:
-    assert integer_share(doubler()) == IntegerShare(0, 0, ())
+    assert integer_share(doubler()) == IntegerShare(0, 0, (), {"Add": 1})
     assert integer_share(doubler()).share == 1.0
 
 

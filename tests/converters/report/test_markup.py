@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeinfer.terminal import printable
 from edgeinfer_converters.report.markup import document, element, extend, number, style
-
-
-class Reader(HTMLParser):
-    """What a browser's parser would see."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+from tests.fixtures.pages import Reader
 
 
 @given(st.text(), st.text())

@@ -14,7 +14,7 @@ from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.report.page import page
 from edgeinfer_converters.report.pictures import Curves, Thumbnail
 from edgeinfer_converters.verify import Comparison
-from tests.converters.report.test_markup import Reader
+from tests.fixtures.pages import Reader
 from tests.fixtures.reports import DIGEST, full_report
 
 PICTURES = (Thumbnail(b"\x89PNG", "image/png", 20, 10), Curves(((1.0, 2.0, 1.0),)))

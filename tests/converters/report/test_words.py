@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeinfer.strict import replace
+from edgeinfer_converters.choose import Decision
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.report import words
 from edgeinfer_converters.report.facts import Report
@@ -79,3 +80,13 @@ def test_long_labels_are_cut() -> None:
     cut = words.brief("white wolf, Arctic wolf, Canis lupus tundrarum")
     assert len(cut) <= words.LONGEST_LABEL
     assert cut.endswith("…")
+
+
+def test_why_a_model_stayed_as_it_was() -> None:
+    report = full_report()
+    decision = Decision(what="passed over", choice="int8", reason="loses 0.09 mAP50-95")
+    float32 = replace(
+        report, model=replace(report.model, precision="float32"), decisions=(*report.decisions, decision)
+    )
+    assert words.lead(float32).endswith("were passed over: int8 loses 0.09 mAP50-95.")
+    assert "passed over" not in words.lead(replace(float32, decisions=report.decisions))
