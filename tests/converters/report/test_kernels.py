@@ -51,7 +51,7 @@ def test_one_operand_in_8_bits_is_not_enough() -> None:
         helper.make_node("MatMul", ["x", "d"], ["y"], "product"),
     ]
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
-    weights = {"w": np.ones((4, 4), np.int8), "s": np.array(0.5, np.float32)}
+    weights: dict[str, np.ndarray] = {"w": np.ones((4, 4), np.int8), "s": np.array(0.5, np.float32)}
     (found,) = float_nodes(infer_shapes(model_of(nodes, value[:1], value[1:], weights)), ("product",))
     assert "only one of its operands" in found.reason
 

@@ -72,7 +72,7 @@ def test_only_scales_of_whole_tensors_count(size: int) -> None:
     ]
     value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
     shape = () if size == 1 else (size,)
-    weights = {"s": np.full(shape, 0.5, np.float32), "z": np.zeros(shape, np.uint8)}
+    weights: dict[str, np.ndarray] = {"s": np.full(shape, 0.5, np.float32), "z": np.zeros(shape, np.uint8)}
     model = model_of(nodes, value[:1], value[1:], weights)
     plain = model_of([helper.make_node("Relu", ["x"], ["y"], "relu")], value[:1], value[1:])
     (probe,) = find_probes(GraphView(plain), GraphView(model))
