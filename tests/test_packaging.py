@@ -152,7 +152,7 @@ def test_the_wheel_has_every_module_and_nothing_else(wheel: Path) -> None:
         f"{package}/{path.relative_to(folder)}"
         for package, folder in FOLDERS.items()
         for path in folder.rglob("*")
-        if path.suffix in (".py", ".toml", ".typed")
+        if path.suffix in (".css", ".py", ".toml", ".typed")
     }
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
