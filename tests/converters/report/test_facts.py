@@ -1,0 +1,19 @@
+"""The structs of `report.json`."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeinfer.errors import SettingsError
+from edgeinfer.strict import decode_json, encode_json
+from edgeinfer_converters.report.facts import Details
+from tests.fixtures.reports import details
+
+
+def test_law_of_details() -> None:
+    assert decode_json(encode_json(details()), Details, "details") == details()
+
+
+def test_strange_fields_are_refused() -> None:
+    with pytest.raises(SettingsError):
+        decode_json(b'{"layer": []}', Details, "details")
