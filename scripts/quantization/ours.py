@@ -1,0 +1,61 @@
+"""Our own converter, called as a user calls it, and the model out of its bundle."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeinfer.bundle.keys import KeyPaths, TrustStore, generate_keys
+from edgeinfer.bundle.reader import open_bundle
+from edgeinfer.files import write_atomically
+from scripts.parts.programs import program
+from scripts.quantization.measured_run import Cost, run_measured
+
+PIPELINE = b"""[model]
+name = "benchmark"
+version = "1.0.0"
+task = "raw"
+
+[[input]]
+kind = "tensor"
+"""
+"""Inputs come preprocessed and outputs go out as they are: zoo.py does the rest for everyone alike."""
+
+NAME = "edgeinfer"
+UINT8_PROFILE, INT8_PROFILE = "x86-64-vnni", "raspberry-pi-4"
+
+
+@dataclass(frozen=True)
+class Converter:
+    """How ours is called: profile and effort, in a folder for its files. The key is made for the run."""
+
+    folder: Path
+    keys: KeyPaths
+    profile: str
+    effort: str
+    timeout_s: float
+
+    def command(self, model: Path, calibration: Path, bundle: Path) -> list[str | Path]:
+        """`edgeinfer-convert build` with nothing but the calibration data."""
+        command: list[str | Path] = [program("edgeinfer-convert"), "build", model]
+        command += ["--profile", self.profile, "--format", "onnx", "--precision", "int8"]
+        command += ["--effort", self.effort, "--pipeline", self.folder / "pipeline.toml"]
+        return [*command, "--calibration", calibration, "--key", self.keys.private, "-o", bundle]
+
+    def convert(self, model: Path, calibration: Path, out: Path) -> Cost:
+        """Write the int8 model of a float model to `out`. Raises ToolError, BundleError."""
+        bundle = out.with_suffix(".eib")
+        bundle.unlink(missing_ok=True)
+        command = self.command(model, calibration, bundle)
+        cost = run_measured(command, out.with_suffix(".log"), timeout_s=self.timeout_s, variables=os.environ)
+        trust = TrustStore.load([self.keys.public])
+        write_atomically(out, open_bundle(bundle, trust).model())
+        return cost
+
+
+def make_converter(folder: Path, keys: Path, profile: str, effort: str, timeout_s: float) -> Converter:
+    """Write what a conversion needs besides model and data: the pipeline, and new keys in `keys`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "pipeline.toml", PIPELINE)
+    return Converter(folder, generate_keys(keys), profile, effort, timeout_s)
