@@ -56,7 +56,7 @@ def test_a_report_of_an_earlier_run_is_not_taken_for_this_ones(tmp_path: Path) -
     assert cost.peak_bytes > 2
 
 
-def test_what_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+def test_what_hangs_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="not done after 1 s"):
         run_measured(_python("import threading; threading.Event().wait()"), tmp_path / "r.log", timeout_s=1.0)
 
