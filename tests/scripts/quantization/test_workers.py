@@ -55,12 +55,13 @@ def test_an_old_opset_is_raised(tmp_path: Path) -> None:
 def test_the_float_model_is_run(tmp_path: Path) -> None:
     path = tmp_path / "float.onnx"
     onnx.save(image_classifier(batch="batch"), path)
-    command = [sys.executable, "-P", WORKERS / "run_float.py", path, "2"]
+    command: list[str | Path] = [sys.executable, "-P", WORKERS / "run_float.py", path, "2"]
     assert run_measured(command, tmp_path / "run.log", timeout_s=TIMEOUT_S).peak_bytes > 20_000_000
 
 
 def test_a_model_that_is_none_ends_in_its_error(tmp_path: Path) -> None:
-    (tmp_path / "float.onnx").write_bytes(b"no model")
-    command = [sys.executable, "-P", WORKERS / "run_float.py", tmp_path / "float.onnx", "1"]
+    path = tmp_path / "float.onnx"
+    path.write_bytes(b"no model")
+    command: list[str | Path] = [sys.executable, "-P", WORKERS / "run_float.py", path, "1"]
     with pytest.raises(ToolError, match=r"InvalidProtobuf|InvalidArgument|Fail|parse"):
         run_measured(command, tmp_path / "run.log", timeout_s=TIMEOUT_S)
