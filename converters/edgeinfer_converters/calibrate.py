@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import onnx
-import onnxruntime
 
-from edgeinfer.errors import DataError, ModelError
+from edgeinfer.errors import DataError
 from edgeinfer.frames import Array
-from edgeinfer_converters.graph.foreign import RUNTIME_ERRORS, short_reason
-from edgeinfer_converters.graph.operators import PROVIDER
 from edgeinfer_converters.graph.shapes import OPEN
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.execution import open_session, run_session, single_threaded
+from edgeinfer_converters.quantize.hessian import GramObserver, columns_of
 from edgeinfer_converters.quantize.observers import HistogramObserver, Observer
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
@@ -25,35 +24,54 @@ def observe(
     *,
     total: int,
     progress: Callable[[int], None],
+    grams: bool = False,
 ) -> Ranges:
     """The ranges of every activation that quantization may need, over all samples.
 
     `model` is a prepared float graph; a sample holds each of its inputs by name, with the batch axis.
-    Memory does not grow with the number of samples. `total` is how many are expected, for messages;
-    `progress` is called with 1 after each. The result depends neither on the order of the samples nor on the
-    number of threads.
+    With `grams` also the Gram matrix of the inputs of each product. Memory does not grow with the number
+    of samples. `total` is how many are expected, for messages; `progress` is called with 1 after each.
+    The histograms do not depend on the order of the samples, and nothing on the number of threads.
     Raises DataError: no samples; a sample with wrong names, types or shapes, or with NaN or infinity in
     it or in an activation that it leads to. Raises ModelError if the model cannot be run.
     """
     view = GraphView(model)
-    names = observed_tensors(view)
-    observers: dict[str, Observer] = {name: HistogramObserver() for name in names}
-    session = _open_session(_with_outputs(model, view, names))
+    observers: dict[str, Observer] = {name: HistogramObserver() for name in observed_tensors(view)}
+    matrices = {name: GramObserver(one) for name, one in columns_of(view).items()} if grams else {}
+    readers = [(node.input[0], matrices[node.name]) for node in view.nodes if node.name in matrices]
+    names = tuple(dict.fromkeys([*observers, *(source for source, _ in readers)]))
+    count = 0
+    with single_threaded():
+        for values in stream(model, names, samples, total=total):
+            for name, observer in observers.items():
+                observer.update(values[name])
+            for source, matrix in readers:
+                matrix.update(values[source])
+            count += 1
+            progress(1)
+        learnt = {name: matrix.result() for name, matrix in matrices.items()}
+    seen = {name: observer.result() for name, observer in observers.items()}
+    return Ranges({name: one for name, one in seen.items() if one is not None}, count, learnt)
+
+
+def stream(
+    model: onnx.ModelProto, names: tuple[str, ...], samples: Iterable[Mapping[str, Array]], *, total: int
+) -> Iterator[Mapping[str, Array]]:
+    """The values of the tensors `names`, sample by sample. Raises what `observe` raises."""
+    view = GraphView(model)
+    session = open_session(_with_outputs(model, view, names))
     fetched = [name for name in names if name not in view.inputs]
     count = 0
     for sample in samples:
         count += 1
         where = f"calibration sample {count} of {max(total, count)}"
         _check_sample(view, sample, where)
-        values = dict(sample) | dict(zip(fetched, _run(session, fetched, sample, where), strict=True))
-        for name, observer in observers.items():
+        values = dict(sample) | dict(zip(fetched, run_session(session, fetched, sample, where), strict=True))
+        for name in names:
             _check_finite(values[name], f"{where}: the activation `{name}`")
-            observer.update(values[name])
-        progress(1)
+        yield values
     if not count:
         raise DataError("there are no calibration samples", hint="give some tens of typical inputs")
-    results = {name: observer.result() for name, observer in observers.items()}
-    return Ranges({name: seen for name, seen in results.items() if seen is not None}, count)
 
 
 def _with_outputs(model: onnx.ModelProto, view: GraphView, names: tuple[str, ...]) -> bytes:
@@ -66,36 +84,6 @@ def _with_outputs(model: onnx.ModelProto, view: GraphView, names: tuple[str, ...
             augmented.graph.output.append(kind)
     serialized: bytes = augmented.SerializeToString(deterministic=True)
     return serialized
-
-
-def _open_session(model: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # One thread and deterministic kernels: sums are added up in the same order on every machine.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=[PROVIDER])
-    except RUNTIME_ERRORS as error:
-        raise ModelError(
-            f"ONNX Runtime cannot load the model: {short_reason(error)}", hint="export the model again"
-        ) from error
-
-
-def _run(
-    session: onnxruntime.InferenceSession, names: list[str], sample: Mapping[str, Array], where: str
-) -> list[Array]:
-    if not names:
-        return []
-    try:
-        return list(session.run(names, dict(sample)))
-    except RUNTIME_ERRORS as error:
-        raise ModelError(
-            f"{where}: ONNX Runtime cannot run the model: {short_reason(error)}",
-            hint="export the model again",
-        ) from error
 
 
 def _check_sample(view: GraphView, sample: Mapping[str, Array], where: str) -> None:

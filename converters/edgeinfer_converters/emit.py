@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import onnx
 
 from edgeinfer.backends import Backend, BackendOptions, open_backend
 from edgeinfer.errors import BudgetError, DataError
+from edgeinfer.frames import Array
 from edgeinfer.host import Host, available_cores
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile
-from edgeinfer_converters.calibrate import observe
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
 from edgeinfer_converters.float16 import to_float16
+from edgeinfer_converters.int8 import to_int8
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.progress import announce, counted, track
-from edgeinfer_converters.quantize.ranges import Ranges
-from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.source import Source, serialized
 from edgeinfer_converters.verify import Comparison, compare
@@ -37,23 +38,23 @@ class Workshop:
     data: Data
     max_drop: float
     timed: bool
-    _ranges: list[Ranges] = field(default_factory=list)
+    _int8: list[bytes] = field(default_factory=list)
 
     @property
     def calibrated_on(self) -> Samples | None:
         """The samples that ranges were learnt from, None where there was no need to."""
-        return self.data.calibration if self._ranges else None
+        return self.data.calibration if self._int8 else None
 
-    def ranges(self, graph: onnx.ModelProto) -> Ranges:
-        """The ranges of the activations, learnt once. Raises DataError without calibration data."""
-        if self.data.calibration is None:
+    def int8(self, graph: onnx.ModelProto) -> bytes:
+        """The int8 model, made once. Raises DataError without calibration data."""
+        samples = self.data.calibration
+        if samples is None:
             raise DataError("int8 needs calibration data")
-        if not self._ranges:
-            samples = self.data.calibration
-            inputs = (sample.inputs for sample in samples)
-            with counted(len(samples), "calibrating") as advance:
-                self._ranges.append(observe(graph, inputs, total=len(samples), progress=advance))
-        return self._ranges[0]
+        if not self._int8:
+            inputs = partial(_inputs_of, samples)
+            model = to_int8(graph, inputs, len(samples), self.profile.integer, counted)
+            self._int8.append(serialized(model))
+        return self._int8[0]
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,14 @@ def _bytes(workshop: Workshop, precision: Emitted) -> bytes:
         return workshop.source.data
     announce(f"emitting {precision}")
     if precision == "int8":
-        ranges = workshop.ranges(workshop.graph)
-        return serialized(quantize_int8(workshop.graph, ranges, workshop.profile.integer))
+        return workshop.int8(workshop.graph)
     if precision == "float16":
         return serialized(to_float16(workshop.graph))
     return serialized(workshop.graph)
+
+
+def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:
+    return (sample.inputs for sample in samples)
 
 
 def _time(

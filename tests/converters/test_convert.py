@@ -176,7 +176,7 @@ def test_accuracy_is_measured_on_labelled_data(work: Path, capsys: pytest.Captur
     assert accuracy["samples"] == 12
 
 
-def spoiled(model: onnx.ModelProto, ranges: Any, integer: Any) -> onnx.ModelProto:
+def spoiled(model: onnx.ModelProto, *_: Any) -> onnx.ModelProto:
     """Quantization gone wrong: the best class becomes the worst."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -191,7 +191,7 @@ def test_a_missed_budget_is_refused_and_nothing_is_written(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     label_by_the_model(work)
-    monkeypatch.setattr(emit, "quantize_int8", spoiled)
+    monkeypatch.setattr(emit, "to_int8", spoiled)
     before = sorted(work.iterdir())
     arguments = ("--calibration", "cal", "--evaluate", "eval", "--report", "report")
     assert build(*arguments, "--precision", "int8") == 1
@@ -205,7 +205,7 @@ def test_auto_falls_back_to_what_keeps_the_budget(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     label_by_the_model(work)
-    monkeypatch.setattr(emit, "quantize_int8", spoiled)
+    monkeypatch.setattr(emit, "to_int8", spoiled)
     capsys.readouterr()
     assert build("--calibration", "cal", "--evaluate", "eval") == 0
     assert opened().manifest.model.precision == "float32"
@@ -215,7 +215,7 @@ def test_auto_falls_back_to_what_keeps_the_budget(
 def test_without_labels_the_budget_only_warns(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(emit, "quantize_int8", spoiled)
+    monkeypatch.setattr(emit, "to_int8", spoiled)
     assert build("--calibration", "cal", "--precision", "int8") == 0
     assert "look at real results before you trust" in " ".join(capsys.readouterr().out.split())
 
@@ -266,7 +266,7 @@ def test_an_emitted_model_that_gives_nan_is_refused(
             {"n": np.full((1, 3), np.nan, np.float32)},
         )
 
-    monkeypatch.setattr(emit, "quantize_int8", nan)
+    monkeypatch.setattr(emit, "to_int8", nan)
     assert build("--calibration", "cal") == 1
     assert "holds NaN or infinity" in capsys.readouterr().err
     assert not (work / "out.eib").exists()

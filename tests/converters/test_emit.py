@@ -106,14 +106,14 @@ def test_the_last_one_may_be_slow_but_keeps_the_budget(
         outcome_of(tmp_path, monkeypatch, {"int8": compared(drop=0.03)})
 
 
-def test_ranges_are_learnt_once_and_only_if_needed(tmp_path: Path) -> None:
+def test_the_int8_model_is_made_once_and_only_if_needed(tmp_path: Path) -> None:
     shop = workshop(tmp_path)
     assert emit_best(shop, plan("float32")).chosen.comparison.worst_sqnr_db is not None
     assert shop.calibrated_on is None
     found = emit_best(shop, plan("int8")).chosen
     assert shop.calibrated_on is shop.data.calibration
     assert shop.graph is not None
-    assert shop.ranges(shop.graph) is shop.ranges(shop.graph)
+    assert shop.int8(shop.graph) is shop.int8(shop.graph)
     assert found.comparison.samples == 4
     assert found.timing is None
 

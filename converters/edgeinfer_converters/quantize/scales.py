@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.affine import Affine, Form
+from edgeinfer_converters.graph.walk import is_standard
+from edgeinfer_converters.quantize.activations import IDENTITY, activation_behind
+from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
 from edgeinfer_converters.quantize.histogram import Histogram, merge
 from edgeinfer_converters.quantize.operators import data_inputs, is_move
 from edgeinfer_converters.quantize.placement import Placement
@@ -21,10 +23,19 @@ def choose_scales(
     chosen: dict[str, Affine] = {}
     for members in groups.values():
         group = frozenset(members)
-        seen = [one for name in members for one in _histograms(view, ranges, name, group)]
-        affine = choose(merge(seen), form, method)
+        seen = merge([one for name in members for one in _histograms(view, ranges, name, group)])
+        behind = activation_behind(view, members[0]) if len(members) == 1 else IDENTITY
+        affine = choose(seen, form, method, behind)
+        if seen.minimum >= 0 and seen.maximum <= 1 and any(_is_gate(view, name) for name in members):
+            affine = affine_of(0.0, 1.0, form)
         chosen.update(dict.fromkeys(members, affine))
     return chosen
+
+
+def _is_gate(view: GraphView, name: str) -> bool:
+    """A sigmoid multiplies what may be large: a gate that is open must be 1, however rare that was."""
+    producer = view.producers.get(name)
+    return producer is not None and is_standard(producer) and producer.op_type == "Sigmoid"
 
 
 def _histograms(view: GraphView, ranges: Ranges, name: str, group: frozenset[str]) -> list[Histogram]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -22,6 +23,9 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.importers.onnx import is_quantized
 from edgeinfer_converters.quantize.affine import Affine, Form, activation_form, affine_of, clamps_like
 from edgeinfer_converters.quantize.emitter import Emitter
+from edgeinfer_converters.quantize.execution import single_threaded
+from edgeinfer_converters.quantize.fitting import fit_weights
+from edgeinfer_converters.quantize.hessian import Columns, Gram, columns_of
 from edgeinfer_converters.quantize.operators import (
     PRODUCTS,
     bias_input,
@@ -36,6 +40,7 @@ from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.weights import (
     FULL_BOUND,
     REDUCED_BOUND,
+    IntegerWeights,
     quantize_bias,
     quantize_weights,
     smallest_weight_scales,
@@ -59,6 +64,8 @@ def quantize_int8(
     scale of the sum, activations as `integer` says. Operators named in `exclude` stay float, as do those
     without an integer kernel; but ONNX Runtime quantizes the weights of a float convolution by itself
     where it stands between quantized tensors (WeightBiasQuantization), so ask `integer_share`.
+    Where `ranges` has a product's Gram matrix its weights are rounded so that its output changes least,
+    and its bias makes up for the mean of what is left; elsewhere weights go to the nearest integer.
     Inputs and outputs stay float32; with another `input_dtype`, which must be the activations', the
     inputs that integer operators read take integers. The same arguments give the same bytes.
     Raises ModelError: quantized already, nothing to quantize, ranges of another graph.
@@ -68,7 +75,8 @@ def quantize_int8(
     _refuse(model, placement, integer, input_dtype)
     form = activation_form(integer)
     scales = choose_scales(view, placement, ranges, form, method)
-    return _Writer(view, placement, scales, integer, form, input_dtype != "float32").write()
+    with single_threaded():
+        return _Writer(view, placement, scales, integer, form, ranges.grams, input_dtype != "float32").write()
 
 
 def _refuse(model: onnx.ModelProto, placement: Placement, integer: Integer, input_dtype: InputType) -> None:
@@ -97,7 +105,12 @@ class _Writer:
     scales: Mapping[str, Affine]
     integer: Integer
     form: Form
+    grams: Mapping[str, Gram]
     integer_inputs: bool
+
+    @cached_property
+    def columns(self) -> Mapping[str, Columns]:
+        return columns_of(self.view)
 
     def write(self) -> onnx.ModelProto:
         emitter = Emitter(self.view)
@@ -175,15 +188,22 @@ class _Writer:
         bias_name = bias_input(node)
         input_scale = self.scales[node.input[0]].scale
         bias = None if bias_name is None else self._bias(node, bias_name, values)
-        stored = quantize_weights(
-            values,
-            axis,
-            bound=REDUCED_BOUND if self.integer.reduce_range else FULL_BOUND,
-            smallest_scales=None if bias is None else smallest_weight_scales(bias, input_scale, axis),
-        )
+        floor = None if bias is None else smallest_weight_scales(bias, input_scale, axis)
+        stored, change = self._integers(node, values, axis, floor)
         written.input[1] = emitter.weights(name, stored)
         if bias is not None and bias_name is not None:
-            written.input[2] = emitter.bias(bias_name, *quantize_bias(bias, input_scale, stored.scales))
+            corrected = bias if change is None else bias + change
+            written.input[2] = emitter.bias(bias_name, *quantize_bias(corrected, input_scale, stored.scales))
+
+    def _integers(
+        self, node: onnx.NodeProto, values: Array, axis: int | None, floor: Array | None
+    ) -> tuple[IntegerWeights, Array | None]:
+        """The weights of a product, and what its bias has to make up for."""
+        bound = REDUCED_BOUND if self.integer.reduce_range else FULL_BOUND
+        gram, columns = self.grams.get(node.name), self.columns.get(node.name)
+        if gram is None or columns is None:
+            return quantize_weights(values, axis, bound=bound, smallest_scales=floor), None
+        return fit_weights(node, values, columns, gram, axis=axis, bound=bound, smallest_scales=floor)
 
     def _bias(self, node: onnx.NodeProto, name: str, weights: Array) -> Array:
         """The bias as one number an output channel, as integer kernels want it."""

@@ -14,7 +14,7 @@ FULL_BOUND = 127
 REDUCED_BOUND = 64
 """Two products of uint8 and a weight within ±64 fit into 16 bits: what x86 without VNNI adds up in."""
 
-_FITS = np.linspace(127 / 127.5, 1.1, 32)
+FITS = np.linspace(127 / 127.5, 1.1, 32)
 """Shares of the plain scale that are tried: from the least that clips nothing by more than half a step."""
 
 _MANY_WEIGHTS = 512
@@ -50,15 +50,29 @@ def quantize_weights(
     A channel of zeros takes the largest scale of the others. `smallest_scales`, of the shape of the
     scales, raises those for which a bias would not fit into int32.
     """
+    plain = plain_scales(weights, axis, bound)
+    scales = representable(plain * _best_fits(weights, plain, axis, bound), smallest_scales)
+    divisor = scales if axis is None else _along(scales, weights.ndim, axis)
+    stored = np.clip(np.rint(weights.astype(np.float64) / divisor), -bound, bound).astype(np.int8)
+    return IntegerWeights(stored, scales, axis)
+
+
+def plain_scales(weights: Array, axis: int | None, bound: int) -> npt.NDArray[np.float64]:
+    """The scales with which the largest weight of each channel becomes `bound`."""
     axes = tuple(index for index in range(weights.ndim) if index != axis)
     largest = np.abs(weights).max(axis=axes, initial=0.0).astype(np.float64)
-    scales = np.where(largest > 0, largest, largest.max(initial=0.0) or float(bound)) / bound
-    scales = scales * _best_fits(weights, scales, axis, bound)
-    scales = np.maximum(scales, SMALLEST_SCALE if smallest_scales is None else smallest_scales)
-    scales32 = np.maximum(scales, SMALLEST_SCALE).astype(np.float32)
-    divisor = scales32 if axis is None else _along(scales32, weights.ndim, axis)
-    stored = np.clip(np.rint(weights.astype(np.float64) / divisor), -bound, bound).astype(np.int8)
-    return IntegerWeights(stored, scales32, axis)
+    scales: npt.NDArray[np.float64] = (
+        np.where(largest > 0, largest, largest.max(initial=0.0) or float(bound)) / bound
+    )
+    return scales
+
+
+def representable(
+    scales: npt.NDArray[np.float64], smallest_scales: npt.NDArray[np.float64] | None
+) -> npt.NDArray[np.float32]:
+    """Scales as they are stored: none below its floor, none denormal."""
+    raised = scales if smallest_scales is None else np.maximum(scales, smallest_scales)
+    return np.maximum(raised, SMALLEST_SCALE).astype(np.float32)
 
 
 def _best_fits(weights: Array, scales: Array, axis: int | None, bound: int) -> Array:
@@ -67,11 +81,11 @@ def _best_fits(weights: Array, scales: Array, axis: int | None, bound: int) -> A
     if weights.size > _MANY_WEIGHTS * scales.size:
         return np.ones_like(scales)
     errors = []
-    for fit in _FITS:
+    for fit in FITS:
         divisor = scales * fit if axis is None else _along(scales * fit, weights.ndim, axis)
         stored = np.clip(np.rint(weights / divisor), -bound, bound)
         errors.append(np.square(stored * divisor - weights).sum(axis=axes))
-    best: Array = _FITS[np.argmin(errors, axis=0)]
+    best: Array = FITS[np.argmin(errors, axis=0)]
     return best
 
 

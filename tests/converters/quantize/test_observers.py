@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeinfer_converters.quantize.histogram import histogram_of
-from edgeinfer_converters.quantize.observers import HistogramObserver, Observer
+from edgeinfer_converters.quantize.observers import MAX_COUNTED, HistogramObserver, Observer
 
 
 def test_sees_all_updates() -> None:
@@ -33,3 +33,16 @@ def test_memory_does_not_grow() -> None:
 
 def test_nothing_seen() -> None:
     assert HistogramObserver().result() is None
+
+
+def test_of_a_large_tensor_some_are_counted_and_its_extremes_always() -> None:
+    values = np.random.default_rng(0).normal(size=(1, 8, 200, 100)).astype(np.float32)
+    values[0, 3, 77, 5], values[0, 6, 1, 2] = -40.0, 50.0
+    observer = HistogramObserver()
+    observer.update(values)
+    result = observer.result()
+    assert result is not None
+    assert (result.minimum, result.maximum) == (-40.0, 50.0)
+    assert MAX_COUNTED / 2 < result.total <= MAX_COUNTED + 2
+    spread = np.average(np.square(result.centres()), weights=result.counts)
+    assert 0.8 < spread < 1.4

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from edgeinfer_converters.quantize.activations import SILU
 from edgeinfer_converters.quantize.affine import Affine, Form
 from edgeinfer_converters.quantize.histogram import histogram_of
 from edgeinfer_converters.quantize.ranges import CHOICES, choose, least_squared_error, min_max, squared_errors
@@ -61,7 +62,7 @@ def test_never_worse_than_min_max(form: Form, name: str) -> None:
     method=st.sampled_from(sorted(CHOICES)),
 )
 def test_any_values_give_a_usable_scale(values: np.ndarray, form: Form, method: str) -> None:
-    affine = CHOICES[method](histogram_of(values), form)  # type: ignore[index]  # sampled from its keys
+    affine = choose(histogram_of(values), form, method)  # type: ignore[arg-type]  # sampled from its names
     assert np.isfinite(affine.scale)
     assert affine.scale > 0
     assert form.low <= affine.zero_point <= form.high
@@ -83,3 +84,17 @@ def test_the_error_on_a_histogram_is_the_error_of_the_values() -> None:
     affine = Affine(0.02, 128, PLAIN)
     counted = squared_errors(histogram.centres(), histogram.counts.astype(np.float64), [affine])[0]
     assert counted == pytest.approx(error_of(affine, values), rel=0.05)
+
+
+@pytest.mark.parametrize("form", [Form("uint8", False), Form("int8", False)])
+def test_what_a_gate_closes_costs_no_levels(form: Form) -> None:
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.uniform(-60, 0, 5000), rng.normal(0, 3, 5000)]).astype(np.float32)
+    plain = choose(histogram_of(values), form, "mse")
+    gated = choose(histogram_of(values), form, "mse", SILU)
+    assert gated.scale < plain.scale / 2
+    wanted = SILU.apply(values)
+    errors = [
+        np.square(SILU.apply(one.dequantize(one.quantize(values))) - wanted).mean() for one in (gated, plain)
+    ]
+    assert errors[0] < errors[1] / 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.view import GraphView
@@ -12,7 +13,7 @@ from edgeinfer_converters.quantize.histogram import histogram_of
 from edgeinfer_converters.quantize.placement import observed_tensors, place
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.scales import choose_scales
-from tests.fixtures.graphs import GRAPHS, classifier, concatenation, ranges_of
+from tests.fixtures.graphs import GRAPHS, classifier, concatenation, conv, filters, graph_of, ranges_of, silu
 
 FORM = Form("uint8", symmetric=False)
 
@@ -59,3 +60,26 @@ def test_a_tensor_that_nobody_saw() -> None:
     partly = Ranges({name: one for name, one in ranges.histograms.items() if name != "r1"}, 1)
     with pytest.raises(ModelError, match="seen no values of the tensor `r1`"):
         choose_scales(view, place(view), partly, FORM, "mse")
+
+
+def test_an_open_gate_is_exactly_one() -> None:
+    model = silu()
+    view = GraphView(model)
+    scales = choose_scales(view, place(view), ranges_of(model), FORM, "mse")
+    gates = [node.output[0] for node in view.nodes if node.op_type == "Sigmoid" and node.output[0] in scales]
+    assert gates
+    for name in gates:
+        assert scales[name].dequantize(np.array([255], np.uint8))[0] == pytest.approx(1.0, abs=1e-6)
+        assert scales[name].zero_point == 0
+
+
+def test_a_gate_that_is_joined_with_more_gets_their_range() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Sigmoid", ["a"], ["g"], "gate"),
+        helper.make_node("Concat", ["g", "a"], ["b"], "concat", axis=1),
+        conv("b", "y", "v"),
+    ]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters(), "v": filters(into=8)}))
+    scales = choose_scales(view, place(view), given(view, a=9.0), FORM, "minmax")
+    assert scales["b"] == affine_of(-1.0, 9.0, FORM)

@@ -1,0 +1,61 @@
+"""Running graphs so that the same numbers come out on every machine with the same instruction set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import onnxruntime
+from threadpoolctl import threadpool_limits
+
+from edgeinfer.errors import ModelError
+from edgeinfer.frames import Array
+from edgeinfer_converters.graph.foreign import RUNTIME_ERRORS, short_reason
+from edgeinfer_converters.graph.operators import PROVIDER
+
+_INTEGER_FUSIONS = ("WeightBiasQuantization", "QDQSelectorActionTransformer", "QDQPropagationTransformer")
+"""Optimizers that would turn what is to be simulated in float into integer kernels, or quantize more."""
+
+
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Numpy's matrix products and factorizations on one thread: sums are added up in one order."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+def open_session(model: bytes) -> onnxruntime.InferenceSession:
+    """A session for a float graph, or one of QDQ form whose integers are simulated in float32.
+
+    Raises ModelError if the runtime cannot load it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # One thread and deterministic kernels: sums are added up in the same order on every machine.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(
+            model, options, providers=[PROVIDER], disabled_optimizers=list(_INTEGER_FUSIONS)
+        )
+    except RUNTIME_ERRORS as error:
+        raise ModelError(
+            f"ONNX Runtime cannot load the model: {short_reason(error)}", hint="export the model again"
+        ) from error
+
+
+def run_session(
+    session: onnxruntime.InferenceSession, names: Sequence[str], inputs: Mapping[str, Array], where: str
+) -> list[Array]:
+    """The outputs `names`. Raises ModelError that begins with `where`."""
+    if not names:
+        return []
+    try:
+        return list(session.run(list(names), dict(inputs)))
+    except RUNTIME_ERRORS as error:
+        raise ModelError(
+            f"{where}: ONNX Runtime cannot run the model: {short_reason(error)}",
+            hint="export the model again",
+        ) from error

@@ -1,0 +1,79 @@
+"""Integer weights that fit what a product's inputs look like: scales and rounding by its output's error."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from edgeinfer.frames import Array
+from edgeinfer_converters.quantize.hessian import Columns, Gram, as_rows, from_rows
+from edgeinfer_converters.quantize.rounding import output_error, round_to_output
+from edgeinfer_converters.quantize.weights import FITS, IntegerWeights, plain_scales, representable
+
+_FEW = 32
+"""Up to as many columns the choice of the scale matters, and costs little."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def fit_weights(
+    node: onnx.NodeProto,
+    weights: Array,
+    columns: Columns,
+    gram: Gram,
+    *,
+    axis: int | None,
+    bound: int,
+    smallest_scales: Floats | None = None,
+) -> tuple[IntegerWeights, Floats]:
+    """Weights of a product, and what its bias must gain so that the mean of each output stays.
+
+    `columns` and `gram` are of this node's inputs, `axis` is the one of the output channels, or None for
+    one scale. The second result has one number an output.
+    """
+    rows = as_rows(node, weights).astype(np.float64)
+    arranged = columns.arrange(rows)
+    plain = plain_scales(weights, axis, bound)
+    best: tuple[Floats, Array, Array] | None = None
+    fits = FITS if axis is not None and columns.width <= _FEW else np.ones(1)
+    for fit in fits:
+        scales = representable(plain * fit, smallest_scales)
+        spread = _spread_scales(scales, columns, len(rows))
+        stored = round_to_output(arranged, gram.centred(), spread, bound=bound)
+        error = _error_of_outputs(arranged, stored * spread[:, :, None], gram, columns)
+        best = (error, scales, stored) if best is None else _better(best, (error, scales, stored), columns)
+    if best is None:
+        raise AssertionError("there is at least one scale to try")
+    _, scales, stored = best
+    spread = _spread_scales(scales, columns, len(rows))
+    change = columns.restore((arranged - stored * spread[:, :, None]) * gram.means[:, None, :]).sum(axis=1)
+    integers = from_rows(node, columns.restore(stored), weights.shape)
+    return IntegerWeights(np.ascontiguousarray(integers), scales, axis), change
+
+
+def _spread_scales(scales: Array, columns: Columns, outputs: int) -> Floats:
+    """Scales as (groups * blocks, outputs of a group)."""
+    by_output = np.broadcast_to(scales.astype(np.float64), outputs).reshape(columns.groups, 1, -1)
+    repeated = np.broadcast_to(by_output, (columns.groups, columns.blocks, by_output.shape[2]))
+    return repeated.reshape(columns.groups * columns.blocks, -1)
+
+
+def _error_of_outputs(arranged: Floats, rounded: Floats, gram: Gram, columns: Columns) -> Floats:
+    errors = output_error(arranged, rounded, gram.centred())
+    total: Floats = errors.reshape(columns.groups, columns.blocks, -1).sum(axis=1).reshape(-1)
+    return total
+
+
+def _better(
+    one: tuple[Floats, Array, Array], other: tuple[Floats, Array, Array], columns: Columns
+) -> tuple[Floats, Array, Array]:
+    """For each output the candidate with the smaller error; the first where they are equal."""
+    choose = other[0] < one[0]
+    spread = np.repeat(choose.reshape(columns.groups, 1, -1), columns.blocks, axis=1)
+    flat = spread.reshape(columns.groups * columns.blocks, -1, 1)
+    return (
+        np.where(choose, other[0], one[0]),
+        np.where(choose, other[1], one[1]),
+        np.where(flat, other[2], one[2]),
+    )

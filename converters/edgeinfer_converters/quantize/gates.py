@@ -1,0 +1,152 @@
+"""x * sigmoid(x) where channels differ too much for one scale: computed in float, with a scale for each.
+
+The function does not commute with a factor, so equalization cannot help. But the factor may be undone
+before it and applied again behind it: the product gives x / s, the float operators make
+y / t = (x / s) * (s / t) * sigmoid((x / s) * s) of it, and the products behind take t into their weights.
+It costs float arithmetic, hence only where many channels would be left with a few levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.activations import is_silu
+from edgeinfer_converters.quantize.equalize import Extremes, scaled_weights
+from edgeinfer_converters.quantize.operators import product_fault
+
+FEW_LEVELS = 16
+SHARE_OF_CHANNELS = 0.1
+"""A gate is opened where more of its channels than this would have fewer than FEW_LEVELS of 256."""
+
+CLOSED = -8.0
+"""Below, x * sigmoid(x) is within 0.003 of zero."""
+
+LOWEST = 0.2785
+"""The least that x * sigmoid(x) becomes, negated."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """x * sigmoid(x) behind a convolution: what is read from `source` and becomes `target`."""
+
+    conv: onnx.NodeProto
+    sigmoid: onnx.NodeProto
+    mul: onnx.NodeProto
+    readers: tuple[onnx.NodeProto, ...]
+
+    @property
+    def source(self) -> str:
+        return str(self.conv.output[0])
+
+    @property
+    def target(self) -> str:
+        return str(self.mul.output[0])
+
+
+def gate_tensors(view: GraphView) -> tuple[str, ...]:
+    """The tensors whose ranges of channels `open_gates` wants to know."""
+    return tuple(gate.source for gate in _gates(view))
+
+
+def open_gates(
+    model: onnx.ModelProto, ranges: Mapping[str, Extremes]
+) -> tuple[onnx.ModelProto, frozenset[str]]:
+    """The same function, within 0.003 where a gate is closed, and the names of operators to keep float."""
+    view = GraphView(model)
+    chosen = {gate.mul.name: gate for gate in _gates(view) if _is_uneven(ranges[gate.source])}
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    if not chosen:
+        return changed, frozenset()
+    inside = {gate.sigmoid.name for gate in chosen.values()}
+    constants = {tensor.name: tensor for tensor in changed.graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    floats: set[str] = set()
+    for node in view.nodes:
+        if node.name in chosen:
+            made = _open(chosen[node.name], ranges[chosen[node.name].source], constants, changed)
+            nodes.extend(made)
+            floats.update(one.name for one in made if one.op_type != "Clip")
+        elif node.name not in inside:
+            nodes.append(node)
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del changed.graph.node[:]
+    changed.graph.node.extend(copies)
+    return changed, frozenset(floats)
+
+
+def _gates(view: GraphView) -> list[_Gate]:
+    found = []
+    for conv in view.nodes:
+        if conv.op_type != "Conv" or len(conv.input) < 3 or product_fault(conv, view):
+            continue
+        if len(view.shapes.get(conv.output[0], ())) != 4 or not is_silu(view, conv.output[0]):
+            continue
+        by_type = {node.op_type: node for node in view.readers[conv.output[0]]}
+        gate = _Gate(conv, by_type["Sigmoid"], by_type["Mul"], view.readers.get(by_type["Mul"].output[0], ()))
+        readers_fit = all(one.op_type == "Conv" and not product_fault(one, view) for one in gate.readers)
+        if gate.readers and readers_fit and gate.target not in view.outputs and _own_weights(view, gate):
+            found.append(gate)
+    return found
+
+
+def _own_weights(view: GraphView, gate: _Gate) -> bool:
+    names = [*gate.conv.input[1:3], *(reader.input[1] for reader in gate.readers)]
+    return all(len(view.readers[name]) == 1 for name in names)
+
+
+def _is_uneven(extremes: Extremes) -> bool:
+    reach = _reach(extremes)
+    few = reach < reach.max(initial=0.0) * FEW_LEVELS / 256
+    return bool(few.mean() > SHARE_OF_CHANNELS)
+
+
+def _reach(extremes: Extremes) -> Floats:
+    """How far each channel goes from zero, as far as it matters behind the gate."""
+    return np.maximum(extremes.high, np.minimum(-extremes.low, -CLOSED)).astype(np.float64)
+
+
+def _open(
+    gate: _Gate,
+    extremes: Extremes,
+    constants: Mapping[str, onnx.TensorProto],
+    model: onnx.ModelProto,
+) -> list[onnx.NodeProto]:
+    before = np.maximum(_reach(extremes), 1e-6)
+    behind = np.maximum(extremes.high, LOWEST).astype(np.float64)
+    ones = np.ones(1)
+    for name, values in (
+        (gate.conv.input[1], scaled_weights(gate.conv, _value(constants, gate.conv.input[1]), before, ones)),
+        (gate.conv.input[2], _value(constants, gate.conv.input[2]) / before),
+        *(
+            (one.input[1], scaled_weights(one, _value(constants, one.input[1]), ones, behind))
+            for one in gate.readers
+        ),
+    ):
+        constants[name].CopyFrom(numpy_helper.from_array(values.astype(np.float32), name))
+    wish = gate.mul.name
+    names = {part: f"{gate.source}_{part}" for part in ("closed", "scaled", "gated", "undo", "redo", "least")}
+    for part, values in (("undo", before), ("redo", before / behind)):
+        tensor = values.astype(np.float32).reshape(1, -1, 1, 1)
+        model.graph.initializer.append(numpy_helper.from_array(tensor, names[part]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(-1, np.float32), names["least"]))
+    return [
+        helper.make_node("Clip", [gate.source, names["least"]], [names["closed"]], f"{wish}_clip"),
+        helper.make_node("Mul", [names["closed"], names["undo"]], [names["scaled"]], f"{wish}_undo"),
+        helper.make_node("Sigmoid", [names["scaled"]], [gate.sigmoid.output[0]], f"{wish}_gate"),
+        helper.make_node("Mul", [names["closed"], names["redo"]], [names["gated"]], f"{wish}_redo"),
+        helper.make_node("Mul", [names["gated"], gate.sigmoid.output[0]], [gate.target], wish),
+    ]
+
+
+def _value(constants: Mapping[str, onnx.TensorProto], name: str) -> npt.NDArray[np.float32]:
+    return numpy_helper.to_array(constants[name]).astype(np.float32)

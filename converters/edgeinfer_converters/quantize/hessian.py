@@ -1,0 +1,217 @@
+"""What the inputs of a product look like: the Gram matrix of its columns, in constant memory.
+
+A convolution is a matrix product of its weights and columns, one column for each position of its output
+(im2col). The squared error that changed weights `w + d` make in the output is `d G d` with the Gram
+matrix G, the mean of `x x^T` over the columns x: half the Hessian of that error. Rounding uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from edgeinfer.frames import Array
+from edgeinfer_converters.graph.shapes import Shape
+from edgeinfer_converters.graph.view import GraphView, attribute
+from edgeinfer_converters.quantize.operators import PRODUCTS, weight_input
+
+MAX_WIDTH = 1152
+"""Wider Gram matrices are cut into blocks along the diagonal: their cost grows with the third power."""
+
+POSITIONS = 64
+"""Positions of each sample that are looked at: neighbours are alike, further samples are not."""
+
+_ROWS_AT_ONCE = 128
+_SUM_ERROR = 1e-5
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gram:
+    """Over `positions` columns: `matrices` (groups * blocks, width, width), the mean of x x^T, and `means`
+    (groups * blocks, width), that of x."""
+
+    matrices: Floats
+    means: Floats
+    positions: int
+
+    def centred(self) -> Floats:
+        """The covariances: what is left of the error if the bias makes up for its mean.
+
+        The diagonal gains what the float32 sums may have lost, so that none is below zero.
+        """
+        covariances: Floats = self.matrices - self.means[:, :, None] * self.means[:, None, :]
+        index = np.arange(covariances.shape[1])
+        covariances[:, index, index] += _SUM_ERROR * self.matrices[:, index, index]
+        return covariances
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How the columns of a product follow from its input.
+
+    `kernel`, `strides`, `pads` (begin and end of each axis) and `dilations` are those of a 2-D
+    convolution; a matrix product has none of them. `groups` counts the groups of the convolution,
+    `blocks` the parts of equal width into which the columns of a group are cut.
+    """
+
+    groups: int
+    blocks: int
+    width: int
+    kernel: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    pads: tuple[int, ...] = ()
+    dilations: tuple[int, ...] = ()
+
+    def take(self, values: Array, offset: int) -> Array:
+        """Up to POSITIONS columns of one input, (rows, groups * blocks, width); `offset` moves the choice."""
+        columns = self._convolved(values, offset) if self.kernel else self._multiplied(values, offset)
+        return columns.reshape(len(columns), self.groups * self.blocks, self.width)
+
+    def arrange(self, weights: Array) -> Array:
+        """Weights (outputs, columns of a group) as (groups * blocks, outputs of a group, width)."""
+        parts = weights.reshape(self.groups, -1, self.blocks, self.width)
+        return parts.transpose(0, 2, 1, 3).reshape(self.groups * self.blocks, -1, self.width)
+
+    def restore(self, arranged: Array) -> Array:
+        """The inverse of `arrange`."""
+        parts = arranged.reshape(self.groups, self.blocks, -1, self.width).transpose(0, 2, 1, 3)
+        return parts.reshape(-1, self.blocks * self.width)
+
+    def _multiplied(self, values: Array, offset: int) -> Array:
+        rows = values.reshape(-1, values.shape[-1])
+        return rows[_spread(len(rows), offset)]
+
+    def _convolved(self, values: Array, offset: int) -> Array:
+        top, left, bottom, right = self.pads
+        padded = np.pad(values, ((0, 0), (0, 0), (top, bottom), (left, right)))
+        extents = [(size - 1) * step + 1 for size, step in zip(self.kernel, self.dilations, strict=True)]
+        windows = np.lib.stride_tricks.sliding_window_view(padded, extents, axis=(2, 3))
+        windows = windows[
+            :, :, :: self.strides[0], :: self.strides[1], :: self.dilations[0], :: self.dilations[1]
+        ]
+        batch, _, height, width = windows.shape[:4]
+        chosen = np.unravel_index(_spread(batch * height * width, offset), (batch, height, width))
+        found: Array = windows[chosen[0], :, chosen[1], chosen[2]]
+        return found
+
+
+class GramObserver:
+    """Adds up the Gram matrix of one product while its inputs stream by."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._sum = np.zeros((columns.groups * columns.blocks, columns.width, columns.width))
+        self._total = np.zeros((columns.groups * columns.blocks, columns.width))
+        self._positions = 0
+        self._seen = 0
+        self._waiting: list[Array] = []
+
+    def update(self, values: Array) -> None:
+        """Take in the product's input for one sample."""
+        self._waiting.append(self._columns.take(values, self._seen))
+        self._seen += 1
+        if sum(map(len, self._waiting)) >= _ROWS_AT_ONCE:
+            self._add()
+
+    def result(self) -> Gram:
+        """The mean over all columns seen."""
+        self._add()
+        count = max(self._positions, 1)
+        return Gram(self._sum / count, self._total / count, self._positions)
+
+    def _add(self) -> None:
+        if not self._waiting:
+            return
+        rows = np.concatenate(self._waiting).transpose(1, 0, 2).astype(np.float32)
+        self._sum += rows.transpose(0, 2, 1) @ rows
+        self._total += rows.sum(axis=1)
+        self._positions += rows.shape[1]
+        self._waiting.clear()
+
+
+def columns_of(view: GraphView) -> Mapping[str, Columns]:
+    """For each product with constant weights whose columns are known, by node name, how they are made."""
+    found = {}
+    for node in view.nodes:
+        if node.op_type in PRODUCTS and weight_input(node, view) is not None:
+            columns = _columns(node, view)
+            if columns is not None:
+                found[node.name] = columns
+    return found
+
+
+def as_rows(node: onnx.NodeProto, weights: Array) -> Array:
+    """Weights of a product as (outputs, columns), for all that `columns_of` finds."""
+    if node.op_type == "Conv":
+        return weights.reshape(len(weights), -1)
+    return weights if node.op_type == "Gemm" and attribute(node, "transB", 0) else weights.T
+
+
+def from_rows(node: onnx.NodeProto, rows: Array, shape: Shape) -> Array:
+    """The inverse of `as_rows`."""
+    if node.op_type == "Conv" or (node.op_type == "Gemm" and attribute(node, "transB", 0)):
+        return rows.reshape(shape)
+    return rows.T
+
+
+def _columns(node: onnx.NodeProto, view: GraphView) -> Columns | None:
+    shape = view.shapes[node.input[1]]
+    if node.op_type in ("Gemm", "MatMul"):
+        if len(shape) != 2 or attribute(node, "transA", 0):
+            return None
+        depth = shape[1 if attribute(node, "transB", 0) else 0]
+        blocks = _blocks(depth, 1)
+        return None if blocks is None else Columns(1, blocks, depth // blocks)
+    if node.op_type != "Conv" or len(shape) != 4:
+        return None
+    blocks, pads = _blocks(shape[1], shape[2] * shape[3]), _pads(node, view)
+    if blocks is None or pads is None:
+        return None
+    width = shape[1] // blocks * shape[2] * shape[3]
+    strides, dilations = _numbers(node, "strides", (1, 1)), _numbers(node, "dilations", (1, 1))
+    return Columns(attribute(node, "group", 1), blocks, width, shape[2:], strides, pads, dilations)
+
+
+def _blocks(channels: int, area: int) -> int | None:
+    """The fewest blocks of whole channels that are narrow enough; None where there are none."""
+    fitting = (n for n in range(1, channels + 1) if channels % n == 0 and channels // n * area <= MAX_WIDTH)
+    return next(fitting, None)
+
+
+def _pads(node: onnx.NodeProto, view: GraphView) -> tuple[int, ...] | None:
+    mode = next((one.s.decode() for one in node.attribute if one.name == "auto_pad"), "NOTSET")
+    if mode == "VALID":
+        return (0, 0, 0, 0)
+    if mode == "NOTSET":
+        return _numbers(node, "pads", (0, 0, 0, 0))
+    if node.input[0] not in view.shapes or node.output[0] not in view.shapes:
+        return None
+    kernel = view.shapes[node.input[1]][2:]
+    strides, dilations = _numbers(node, "strides", (1, 1)), _numbers(node, "dilations", (1, 1))
+    begin, end = [], []
+    for axis in range(2):
+        size, out = view.shapes[node.input[0]][2 + axis], view.shapes[node.output[0]][2 + axis]
+        total = max((out - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1 - size, 0)
+        smaller = total // 2
+        begin.append(smaller if mode == "SAME_UPPER" else total - smaller)
+        end.append(total - begin[-1])
+    return (*begin, *end)
+
+
+def _numbers(node: onnx.NodeProto, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+    return next((tuple(one.ints) for one in node.attribute if one.name == name), default)
+
+
+def _spread(count: int, offset: int) -> npt.NDArray[np.intp]:
+    """Positions at equal distances, at most POSITIONS of `count`; each offset begins elsewhere."""
+    if count <= POSITIONS:
+        return np.arange(count)
+    distance = count // POSITIONS
+    # A step of 7 in the start: neighbouring samples look at other rows and columns of the picture.
+    return (np.arange(POSITIONS) * distance + (offset * 7) % distance) % count

@@ -1,0 +1,102 @@
+"""Rounding that minimizes the error of a product's output, not that of its weights.
+
+Optimal Brain Quantization in the order and form of GPTQ: columns are rounded one after the other, and
+what rounding one of them does to the output is made up for by those that are still to come.
+Sources: Frantar and Alistarh, "Optimal Brain Compression" (NeurIPS 2022); Frantar et al., "GPTQ" (ICLR
+2023).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+DAMPING = 0.01
+"""Added to the diagonal, as a share of its mean: keeps what calibration has not seen from mattering."""
+
+_BLOCK = 64
+"""Columns that are rounded before the rest is brought up to date: the same numbers, fewer passes."""
+
+Floats = npt.NDArray[np.float64]
+
+
+def round_to_output(
+    weights: Floats, grams: Floats, scales: Floats, *, bound: int, damping: float = DAMPING
+) -> npt.NDArray[np.int8]:
+    """Integers from -bound to bound for weights (groups, outputs, columns).
+
+    `grams`: (groups, columns, columns), symmetric and positive semidefinite; `scales`: (groups, outputs).
+    Columns with a large mean square come first. A column that was always zero is rounded to nearest.
+    """
+    order, factor = _ordered_factor(grams, damping)
+    left = np.take_along_axis(weights, order[:, None, :], axis=2).copy()
+    stored = np.empty_like(left)
+    for start in range(0, left.shape[2], _BLOCK):
+        end = min(start + _BLOCK, left.shape[2])
+        errors = _round_block(left[:, :, start:end], stored[:, :, start:end], factor, start, scales, bound)
+        left[:, :, end:] -= errors @ factor[:, start:end, end:]
+    restored = np.take_along_axis(stored, np.argsort(order, axis=1, kind="stable")[:, None, :], axis=2)
+    return restored.astype(np.int8)
+
+
+def output_error(weights: Floats, rounded: Floats, grams: Floats) -> Floats:
+    """The mean squared error of each output, (groups, outputs)."""
+    difference = rounded - weights
+    error: Floats = ((difference @ grams) * difference).sum(axis=2)
+    return error
+
+
+def _round_block(
+    left: Floats, stored: Floats, factor: Floats, start: int, scales: Floats, bound: int
+) -> Floats:
+    """Round the columns of a block, in place; the errors that the columns behind it have to bear."""
+    errors = np.empty_like(left)
+    for column in range(left.shape[2]):
+        row = start + column
+        stored[:, :, column] = np.clip(np.rint(left[:, :, column] / scales), -bound, bound)
+        error = left[:, :, column] - stored[:, :, column] * scales
+        errors[:, :, column] = error / factor[:, row, row, None]
+        behind = factor[:, row, None, row + 1 : start + left.shape[2]]
+        left[:, :, column + 1 :] -= errors[:, :, column, None] * behind
+    return errors
+
+
+def _ordered_factor(grams: Floats, damping: float) -> tuple[npt.NDArray[np.intp], Floats]:
+    """The order of the columns, and the factor of the inverse in that order.
+
+    Nearly constant inputs leave a matrix that rounding made indefinite: then the damping grows, until
+    at last only the diagonal counts.
+    """
+    for growth in (1, 10, 100, 1000):
+        damped = _damped(grams, damping * growth)
+        order = np.argsort(-np.diagonal(damped, axis1=1, axis2=2), axis=1, kind="stable")
+        try:
+            return order, _factor(np.take_along_axis(_rows(damped, order), order[:, None, :], axis=2))
+        except np.linalg.LinAlgError:
+            continue
+    identity = np.broadcast_to(np.eye(grams.shape[1]), grams.shape)
+    return np.broadcast_to(np.arange(grams.shape[1]), grams.shape[:2]), identity
+
+
+def _damped(grams: Floats, damping: float) -> Floats:
+    """The matrices with a larger diagonal, so that they can be inverted whatever was seen."""
+    diagonal = np.diagonal(grams, axis1=1, axis2=2)
+    seen = diagonal > 0
+    means = diagonal.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    # Without any input every rounding is as good as another: that to nearest.
+    extra = np.where(means > 0, damping * means, 1.0)[:, None] + np.where(seen, 0.0, means[:, None])
+    damped = grams.copy()
+    index = np.arange(grams.shape[1])
+    damped[:, index, index] += extra
+    return damped
+
+
+def _factor(damped: Floats) -> Floats:
+    """The upper triangular U with U^T U equal to the inverse."""
+    inverse = np.linalg.inv(damped)
+    lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
+    return lower.transpose(0, 2, 1).astype(np.float64, copy=False)
+
+
+def _rows(matrices: Floats, order: npt.NDArray[np.intp]) -> Floats:
+    return np.take_along_axis(matrices, order[:, :, None], axis=1)

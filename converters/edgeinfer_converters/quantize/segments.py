@@ -1,0 +1,118 @@
+"""A graph in pieces: one node after the other brought up to date, with the samples waiting in between.
+
+Of each sample only the tensors are kept that the rest of the graph still reads. They are few and shrink
+towards the end of most networks, so more samples fit into the same memory there: `Front` is run again
+from the beginning for more of them when that pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import onnx
+from onnx import helper, numpy_helper
+
+from edgeinfer.frames import Array
+from edgeinfer_converters.graph.walk import outer_names
+from edgeinfer_converters.quantize.execution import open_session, run_session
+
+Values = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The model between two positions in its list of nodes, `start` included and `end` not."""
+
+    model: onnx.ModelProto
+    start: int
+    end: int
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensors that the piece reads and does not make, constants left out."""
+        nodes = self.model.graph.node[self.start : self.end]
+        constants = {tensor.name for tensor in self.model.graph.initializer}
+        made = {name for node in nodes for name in node.output}
+        read = dict.fromkeys(name for node in nodes for name in _read_by(node))
+        return tuple(name for name in read if name not in made and name not in constants)
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """The tensors that the piece makes and that are read behind it, and the last node's results."""
+        nodes = self.model.graph.node[self.start : self.end]
+        later = {name for node in self.model.graph.node[self.end :] for name in _read_by(node)}
+        last = set(nodes[-1].output) if nodes else set()
+        return tuple(name for node in nodes for name in node.output if name and name in later | last)
+
+    def runner(self) -> Runner:
+        """What runs the piece."""
+        return Runner(self)
+
+
+class Runner:
+    """A session for one piece of a model."""
+
+    def __init__(self, cut: Cut) -> None:
+        self._cut = cut
+        self._session = open_session(_extracted(cut)) if cut.outputs else None
+
+    def run(self, values: Values) -> Values:
+        """The tensors that are still needed behind the piece. Raises ModelError."""
+        if self._session is None:
+            return dict(values)
+        inputs = {name: values[name] for name in self._cut.inputs}
+        made = run_session(self._session, self._cut.outputs, inputs, "refining")
+        return dict(zip(self._cut.outputs, made, strict=True))
+
+
+def needed_behind(model: onnx.ModelProto, position: int) -> frozenset[str]:
+    """The names that nodes from `position` on read."""
+    return frozenset(name for node in model.graph.node[position:] for name in _read_by(node))
+
+
+def with_plain_constants(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A QDQ model whose stored weights and biases are float constants: it simulates the integers faster."""
+    plain = onnx.ModelProto()
+    plain.CopyFrom(model)
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    kept, folded = [], []
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
+            folded.append(numpy_helper.from_array(_dequantized(node, constants), node.output[0]))
+        else:
+            kept.append(node)
+    del plain.graph.node[:]
+    plain.graph.node.extend(kept)
+    plain.graph.initializer.extend(folded)
+    return plain
+
+
+def _dequantized(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Array:
+    stored, scale, zero = (numpy_helper.to_array(constants[name]) for name in node.input)
+    axis = next((one.i for one in node.attribute if one.name == "axis"), 1)
+    shape = [-1 if scale.ndim and index == axis % max(stored.ndim, 1) else 1 for index in range(stored.ndim)]
+    whole = stored.astype("int64") - zero.astype("int64").reshape(shape if zero.ndim else ())
+    values: Array = (whole * scale.reshape(shape if scale.ndim else ())).astype("float32")
+    return values
+
+
+def _read_by(node: onnx.NodeProto) -> Sequence[str]:
+    return [*(name for name in node.input if name), *sorted(outer_names(node))]
+
+
+def _extracted(cut: Cut) -> bytes:
+    nodes = list(cut.model.graph.node[cut.start : cut.end])
+    read = {name for node in nodes for name in _read_by(node)}
+    kinds = {value.name: value for value in (*cut.model.graph.value_info, *cut.model.graph.input)}
+    graph = helper.make_graph(
+        nodes,
+        "piece",
+        [kinds[name] for name in cut.inputs],
+        [helper.make_empty_tensor_value_info(name) for name in cut.outputs],
+        [tensor for tensor in cut.model.graph.initializer if tensor.name in read],
+    )
+    model = helper.make_model(graph, opset_imports=cut.model.opset_import, ir_version=cut.model.ir_version)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data

@@ -1,0 +1,101 @@
+"""x * sigmoid(x) with a scale for each channel."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from edgeinfer.profile import Integer
+from edgeinfer_converters.calibrate import observe, stream
+from edgeinfer_converters.graph.biases import add_biases
+from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.equalize import ChannelRanges, Extremes
+from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
+from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.quantize.static import quantize_int8
+from tests.fixtures.graphs import conv, filters, graph_of, run, samples_of, sqnr_db
+
+UNEVEN = np.array([100.0, 0.5, 30.0, 0.3])
+EVEN = np.array([1.0, 0.9, 1.2, 1.0])
+
+
+def gated(spread: np.ndarray, *, last: bool = False) -> onnx.ModelProto:
+    """Conv, x * sigmoid(x), and two convolutions that give each channel the same weight in the result."""
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Sigmoid", ["a"], ["g"], "gate"),
+        helper.make_node("Mul", ["g", "a"], ["y" if last else "b"], "mul"),
+    ]
+    weights = {"w": filters() * spread.reshape(4, 1, 1, 1)}
+    if not last:
+        nodes += [conv("b", "c", "v"), conv("b", "d", "u", group=4)]
+        nodes.append(helper.make_node("Add", ["c", "d"], ["y"], "add"))
+        undone = (1 / spread).reshape(1, 4, 1, 1)
+        weights |= {"v": filters(seed=1) * undone, "u": filters(into=1, seed=2) / spread.reshape(4, 1, 1, 1)}
+    return add_biases(graph_of(nodes, (1, 4, 8, 8), weights))
+
+
+def ranges_of(model: onnx.ModelProto) -> dict[str, Extremes]:
+    names = gate_tensors(GraphView(model))
+    ranges = ChannelRanges(names)
+    for values in stream(model, names, samples_of(model, 16), total=16):
+        ranges.update(values)
+    return dict(ranges.result())
+
+
+def opened(model: onnx.ModelProto) -> tuple[onnx.ModelProto, frozenset[str]]:
+    result, floats = open_gates(model, ranges_of(model))
+    onnx.checker.check_model(result, full_check=True)
+    return infer_shapes(result), floats
+
+
+@pytest.mark.parametrize("activation", ["uint8", "int8"])
+def test_channels_that_differ_widely(activation: str) -> None:
+    model = gated(UNEVEN)
+    result, floats = opened(model)
+    (sample,) = samples_of(model, 1, seed=9)
+    wanted = run(model, sample)[0]
+    assert sqnr_db(wanted, run(result, sample)[0]) > 40
+    integer = Integer(activation=activation)  # type: ignore[arg-type]  # a parameter
+    found = []
+    for graph, exclude in ((model, frozenset[str]()), (result, floats)):
+        ranges = observe(graph, samples_of(graph, 16), total=16, progress=lambda _: None)
+        quantized = quantize_int8(graph, ranges, integer, exclude=exclude)
+        assert integer_share(quantized).share == 1.0
+        found.append(sqnr_db(wanted, run(quantized, sample)[0]))
+    assert found[1] > found[0] + 12
+
+
+def test_channels_that_are_alike_stay_integer() -> None:
+    model = gated(EVEN)
+    result, floats = opened(model)
+    assert floats == frozenset()
+    assert list(result.graph.node) == list(model.graph.node)
+
+
+def test_a_gate_at_the_end_has_no_weights_behind_it() -> None:
+    assert gate_tensors(GraphView(gated(UNEVEN, last=True))) == ()
+
+
+def test_weights_of_two_nodes_are_left_alone() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Sigmoid", ["a"], ["g"], "gate"),
+        helper.make_node("Mul", ["a", "g"], ["b"], "mul"),
+        conv("b", "y"),
+    ]
+    model = add_biases(graph_of(nodes, (1, 4, 8, 8), {"w": filters()}))
+    assert gate_tensors(GraphView(model)) == ()
+
+
+def test_closed_and_dead_channels() -> None:
+    model = gated(UNEVEN)
+    low = np.array([-1e4, -1.0, 0.0, 0.0], np.float32)
+    high = np.array([50.0, 1.0, 0.0, 1.0], np.float32)
+    result, floats = open_gates(model, {"a": Extremes(low, high)})
+    assert len(floats) == 4
+    (sample,) = samples_of(model, 1, seed=9)
+    assert np.isfinite(run(result, sample)[0]).all()

@@ -1,0 +1,118 @@
+"""Gram matrices of the columns of products."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import helper
+
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize import hessian
+from edgeinfer_converters.quantize.hessian import GramObserver, as_rows, columns_of, from_rows
+from tests.fixtures.graphs import graph_of
+
+CONVOLUTIONS: dict[str, tuple[tuple[int, ...], dict]] = {
+    "plain": ((6, 4, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "strides": ((6, 4, 3, 3), {"pads": [0, 1, 2, 1], "strides": [2, 3]}),
+    "dilations": ((6, 4, 3, 2), {"dilations": [2, 1]}),
+    "groups": ((6, 2, 3, 3), {"group": 2, "pads": [1, 1, 1, 1]}),
+    "depthwise": ((4, 1, 3, 3), {"group": 4}),
+    "same_upper": ((6, 4, 3, 3), {"auto_pad": "SAME_UPPER", "strides": [2, 2]}),
+    "same_lower": ((6, 4, 2, 2), {"auto_pad": "SAME_LOWER"}),
+    "valid": ((6, 4, 2, 2), {"auto_pad": "VALID"}),
+}
+
+
+def run(model: object, x: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(),  # type: ignore[attr-defined]  # a model
+        providers=["CPUExecutionProvider"],
+    )
+    return session.run(None, {"x": x})[0]
+
+
+@pytest.mark.parametrize("name", sorted(CONVOLUTIONS))
+@pytest.mark.parametrize("widest", [1152, 20])
+def test_weights_times_columns_are_the_convolution(
+    name: str, widest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hessian, "MAX_WIDTH", widest)
+    monkeypatch.setattr(hessian, "POSITIONS", 10_000)
+    shape, attributes = CONVOLUTIONS[name]
+    rng = np.random.default_rng(0)
+    weights, x = rng.normal(size=shape).astype(np.float32), rng.normal(size=(1, 4, 9, 7)).astype(np.float32)
+    probe = helper.make_node("Conv", ["x", "w"], ["y"], "conv", **attributes)
+    size = run_shape(shape, attributes)
+    model = graph_of([probe], (1, shape[0], *size), {"w": weights}, shape=(1, 4, 9, 7))
+    (node,) = model.graph.node
+    columns = columns_of(GraphView(model))["conv"]
+    assert columns.width <= widest
+    assert (columns.blocks > 1) == (columns.width * columns.blocks > widest)
+    arranged = columns.arrange(as_rows(node, weights))
+    np.testing.assert_array_equal(from_rows(node, columns.restore(arranged), weights.shape), weights)
+    products = np.einsum("rgw,gow->rgo", columns.take(x, 3), arranged)
+    summed = products.reshape(len(products), columns.groups, columns.blocks, -1).sum(axis=2)
+    expected = run(model, x)
+    found = summed.reshape(*expected.shape[2:], shape[0]).transpose(2, 0, 1)
+    np.testing.assert_allclose(found, expected[0], atol=1e-4)
+
+
+def run_shape(shape: tuple[int, ...], attributes: dict) -> tuple[int, int]:
+    model = helper.make_model(
+        helper.make_graph(
+            [helper.make_node("Conv", ["x", "w"], ["y"], **attributes)],
+            "g",
+            [
+                helper.make_tensor_value_info("x", 1, (1, 4, 9, 7)),
+                helper.make_tensor_value_info("w", 1, shape),
+            ],
+            [helper.make_tensor_value_info("y", 1, None)],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=9,
+    )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    inputs = {"x": np.zeros((1, 4, 9, 7), np.float32), "w": np.zeros(shape, np.float32)}
+    return session.run(None, inputs)[0].shape[2:]
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_a_matrix_product(transposed: int) -> None:
+    weights = np.random.default_rng(0).normal(size=(5, 3) if transposed else (3, 5)).astype(np.float32)
+    node = helper.make_node("Gemm", ["x", "w"], ["y"], "gemm", transB=transposed)
+    model = graph_of([node], (1, 5), {"w": weights}, shape=(1, 3))
+    columns = columns_of(GraphView(model))["gemm"]
+    x = np.array([[1.0, 2.0, 3.0]], np.float32)
+    rows = columns.arrange(as_rows(node, weights))
+    np.testing.assert_allclose((columns.take(x, 0)[0] * rows[0]).sum(axis=1), run(model, x)[0], rtol=1e-5)
+
+
+def test_the_gram_matrix_is_the_mean_over_all_positions_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hessian, "_ROWS_AT_ONCE", 100)
+    columns = hessian.Columns(1, 1, 4, (2, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+    observer = GramObserver(columns)
+    rng = np.random.default_rng(0)
+    samples = [rng.normal(size=(1, 2, 6, 8)).astype(np.float32) for _ in range(9)]
+    for one in samples:
+        observer.update(one)
+    gram = observer.result()
+    assert gram.positions == 9 * 40
+    rows = np.concatenate([columns.take(one, 0) for one in samples])[:, 0]
+    np.testing.assert_allclose(gram.matrices[0], rows.T @ rows / len(rows), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(gram.means[0], rows.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(gram.centred()[0], np.cov(rows.T, bias=True), rtol=1e-3, atol=1e-4)
+
+
+def test_large_pictures_are_looked_at_in_places_that_change_from_sample_to_sample() -> None:
+    columns = hessian.Columns(1, 1, 1, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+    picture = np.arange(10_000, dtype=np.float32).reshape(1, 1, 100, 100)
+    one, other = (columns.take(picture, offset).reshape(-1) for offset in (0, 1))
+    assert len(one) == len(other) == hessian.POSITIONS
+    assert not set(one) & set(other)
+
+
+def test_nothing_seen() -> None:
+    gram = GramObserver(hessian.Columns(1, 1, 3)).result()
+    assert gram.positions == 0
+    assert not gram.matrices.any()
