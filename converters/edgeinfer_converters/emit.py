@@ -17,7 +17,7 @@ from edgeinfer.profile import Profile
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
 from edgeinfer_converters.float16 import to_float16
-from edgeinfer_converters.int8 import to_int8
+from edgeinfer_converters.int8 import Int8Model, to_int8
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.samples import Samples
@@ -38,22 +38,21 @@ class Workshop:
     data: Data
     max_drop: float
     timed: bool
-    _int8: list[bytes] = field(default_factory=list)
+    _int8: list[Int8Model] = field(default_factory=list)
 
     @property
     def calibrated_on(self) -> Samples | None:
         """The samples that ranges were learnt from, None where there was no need to."""
         return self.data.calibration if self._int8 else None
 
-    def int8(self, graph: onnx.ModelProto) -> bytes:
+    def int8(self, graph: onnx.ModelProto) -> Int8Model:
         """The int8 model, made once. Raises DataError without calibration data."""
         samples = self.data.calibration
         if samples is None:
             raise DataError("int8 needs calibration data")
         if not self._int8:
             inputs = partial(_inputs_of, samples)
-            model = to_int8(graph, inputs, len(samples), self.profile.integer, counted)
-            self._int8.append(serialized(model))
+            self._int8.append(to_int8(graph, inputs, len(samples), self.profile.integer, counted))
         return self._int8[0]
 
 
@@ -107,7 +106,7 @@ def local_options(profile: Profile) -> BackendOptions:
 
 
 def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
-    data = _bytes(workshop, candidate.precision)
+    data, twin = _converted(workshop, candidate.precision)
     options = local_options(workshop.profile)
     samples = track(
         workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
@@ -120,18 +119,20 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
         with open_backend(workshop.source.data, workshop.source.model_format, options) as reference:
             comparison = compare(reference, converted, samples, workshop.spec, workshop.labels)
             timing = _time(workshop, candidate, reference, converted, options.threads)
-    return EmittedModel(candidate.precision, data, comparison, timing)
+    return EmittedModel(candidate.precision, data, comparison, timing, twin)
 
 
-def _bytes(workshop: Workshop, precision: Emitted) -> bytes:
+def _converted(workshop: Workshop, precision: Emitted) -> tuple[bytes, onnx.ModelProto | None]:
+    """The model file, and its float twin where that is not the workshop's graph."""
     if workshop.graph is None:
-        return workshop.source.data
+        return workshop.source.data, None
     announce(f"emitting {precision}")
     if precision == "int8":
-        return workshop.int8(workshop.graph)
+        made = workshop.int8(workshop.graph)
+        return serialized(made.quantized), made.twin
     if precision == "float16":
-        return serialized(to_float16(workshop.graph))
-    return serialized(workshop.graph)
+        return serialized(to_float16(workshop.graph)), None
+    return serialized(workshop.graph), None
 
 
 def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:

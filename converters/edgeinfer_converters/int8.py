@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import onnx
 
@@ -25,9 +26,17 @@ Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 """Given the number of samples and the name of a step: a context with a function that counts them."""
 
 
+@dataclass(frozen=True)
+class Int8Model:
+    """A quantized graph, and the float graph of the same function whose tensors its own stand for."""
+
+    quantized: onnx.ModelProto
+    twin: onnx.ModelProto
+
+
 def to_int8(
     graph: onnx.ModelProto, inputs: Inputs, count: int, integer: Integer, progress: Progress
-) -> onnx.ModelProto:
+) -> Int8Model:
     """The QDQ model of a prepared float graph, in the integer form that a profile asks for.
 
     `inputs` yields the same `count` samples each time; they run through the graph about four times. The
@@ -42,7 +51,7 @@ def to_int8(
         ranges = observe(equal, inputs(), total=count, progress=advance, grams=True)
     quantized = quantize_int8(equal, ranges, integer, exclude=floats)
     with progress(min(count, MAX_SAMPLES), "correcting biases") as advance:
-        return correct_biases(equal, quantized, inputs, count)
+        return Int8Model(correct_biases(equal, quantized, inputs, count), equal)
 
 
 def _equalized(

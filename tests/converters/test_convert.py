@@ -27,6 +27,7 @@ from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.spec import AnomalyOutput, ImageInput
 from edgeinfer_converters import cli, convert, emit
+from edgeinfer_converters.int8 import Int8Model
 from edgeinfer_converters.measure import Timing
 from tests.fixtures.data import IMAGE_TOML, WINDOW_TOML, write_classes, write_images, write_table
 from tests.fixtures.models import autoencoder, image_classifier, model_of
@@ -176,7 +177,7 @@ def test_accuracy_is_measured_on_labelled_data(work: Path, capsys: pytest.Captur
     assert accuracy["samples"] == 12
 
 
-def spoiled(model: onnx.ModelProto, *_: Any) -> onnx.ModelProto:
+def spoiled(model: onnx.ModelProto, *_: Any) -> Int8Model:
     """Quantization gone wrong: the best class becomes the worst."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -184,7 +185,7 @@ def spoiled(model: onnx.ModelProto, *_: Any) -> onnx.ModelProto:
     logits = node.output[0]
     node.output[0] = "before"
     result.graph.node.append(helper.make_node("Neg", ["before"], [logits], "spoil"))
-    return result
+    return Int8Model(result, model)
 
 
 def test_a_missed_budget_is_refused_and_nothing_is_written(
@@ -253,9 +254,9 @@ def test_speed_is_measured_only_where_it_means_something(
 def test_an_emitted_model_that_gives_nan_is_refused(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def nan(model: onnx.ModelProto, *_: Any) -> onnx.ModelProto:
+    def nan(model: onnx.ModelProto, *_: Any) -> Int8Model:
         logits = model.graph.output[0].name
-        return model_of(
+        broken = model_of(
             [
                 helper.make_node("GlobalAveragePool", ["image"], ["p"]),
                 helper.make_node("Flatten", ["p"], ["f"]),
@@ -265,6 +266,7 @@ def test_an_emitted_model_that_gives_nan_is_refused(
             [helper.make_tensor_value_info(logits, TensorProto.FLOAT, [1, 3])],
             {"n": np.full((1, 3), np.nan, np.float32)},
         )
+        return Int8Model(broken, model)
 
     monkeypatch.setattr(emit, "to_int8", nan)
     assert build("--calibration", "cal") == 1

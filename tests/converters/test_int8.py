@@ -39,7 +39,7 @@ class Steps:
 
 
 def converted(model: onnx.ModelProto, integer: Integer, count: int = 12) -> onnx.ModelProto:
-    return to_int8(model, lambda: samples_of(model, count), count, integer, Steps())
+    return to_int8(model, lambda: samples_of(model, count), count, integer, Steps()).quantized
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
