@@ -12,11 +12,11 @@ import onnx
 import pytest
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.importers.onnx import read_onnx
+from edgeinfer_converters.int8 import to_int8
+from edgeinfer_converters.progress import counted
 from edgeinfer_converters.quantize.share import integer_share
-from edgeinfer_converters.quantize.static import quantize_int8
 
 pytestmark = pytest.mark.zoo
 SAMPLES = 64
@@ -41,12 +41,14 @@ def test_no_worse_than_the_plain_quantizer_of_onnx_runtime(
     model = prepare(read_onnx(zoo / scorer.TASKS[task].model), max_opset=17, max_ir_version=9)
     name = model.graph.input[0].name
     inputs = scorer.TASKS[task].calibration()[:SAMPLES]
-    ranges = observe(model, ({name: one[None]} for one in inputs), total=len(inputs), progress=lambda _: None)
-    result = quantize_int8(model, ranges, Integer(activation=activation))  # type: ignore[arg-type]  # a parameter
+    integer = Integer(activation=activation)  # type: ignore[arg-type]  # a parameter
+    result = to_int8(
+        model, lambda: ({name: one[None]} for one in inputs), len(inputs), integer, counted
+    ).quantized
     assert integer_share(result).share >= 0.99
     onnx.save(result, tmp_path / "int8.onnx")
     score = scorer.score(task, tmp_path / "int8.onnx")
     peers = json.loads((zoo / "peers.json").read_text())["results"]
     peer = next(one["dev"] for one in peers if (one["task"], one["method"]) == (task, "ort_minmax"))
-    assert score["sqnr_db"] >= peer["sqnr_db"]
+    assert score["sqnr_db"] >= peer["sqnr_db"] + 2
     assert score["converted"] >= score["float"] - 0.01
