@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import onnx
 
@@ -12,12 +13,22 @@ from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 from edgeinfer_converters.calibrate import observe, stream
 from edgeinfer_converters.graph.biases import add_biases
+from edgeinfer_converters.graph.rows import as_rows
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.affine import activation_form
 from edgeinfer_converters.quantize.equalize import ChannelRanges, equalize, equalized_tensors
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
+from edgeinfer_converters.quantize.noise import noise_meter
+from edgeinfer_converters.quantize.placement import place
+from edgeinfer_converters.quantize.ranges import Ranges
+from edgeinfer_converters.quantize.residual import choose_streams, find_streams
+from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import MAX_SAMPLES, correct_biases
 from edgeinfer_converters.quantize.static import quantize_int8
+
+NOISE_SAMPLES = 8
+"""Enough to tell a stream that carries a tenth of the noise from one that carries a hundredth."""
 
 Inputs = Callable[[], Iterable[Mapping[str, Array]]]
 """The calibration samples, each time from the beginning."""
@@ -35,9 +46,17 @@ class Int8Model:
 
 
 def to_int8(
-    graph: onnx.ModelProto, inputs: Inputs, count: int, integer: Integer, progress: Progress
+    graph: onnx.ModelProto,
+    inputs: Inputs,
+    count: int,
+    integer: Integer,
+    progress: Progress,
+    *,
+    on_cpu: bool = True,
 ) -> Int8Model:
     """The QDQ model of a prepared float graph, in the integer form that a profile asks for.
+
+    `on_cpu`: it runs on ONNX Runtime's own kernels, and may use what only they are good at.
 
     `inputs` yields the same `count` samples each time; they run through the graph about four times. The
     same samples give the same bytes, on any number of threads.
@@ -49,9 +68,51 @@ def to_int8(
     equal, floats = _equalized(with_biases, inputs, count, progress)
     with progress(count, "calibrating") as advance:
         ranges = observe(equal, inputs(), total=count, progress=advance, grams=True)
-    quantized = quantize_int8(equal, ranges, integer, exclude=floats)
+    plan = _widened(equal, ranges, integer, floats, inputs) if on_cpu else _Plan(equal, ranges, floats)
+    quantized = quantize_int8(
+        plan.graph,
+        plan.ranges,
+        integer,
+        exclude=plan.floats,
+        two_part=plan.two_part,
+        pad_channels=on_cpu,
+    )
     with progress(min(count, MAX_SAMPLES), "correcting biases") as advance:
-        return Int8Model(correct_biases(equal, quantized, inputs, count), equal)
+        return Int8Model(correct_biases(plan.graph, quantized, inputs, count), plan.graph)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A float graph as it will be quantized, its ranges, and what is special in it."""
+
+    graph: onnx.ModelProto
+    ranges: Ranges
+    floats: frozenset[str]
+    two_part: frozenset[str] = frozenset()
+
+
+def _widened(
+    graph: onnx.ModelProto, ranges: Ranges, integer: Integer, floats: frozenset[str], inputs: Inputs
+) -> _Plan:
+    """Residual streams in float where they carry much of the noise."""
+    view = GraphView(graph)
+    placement = place(view, floats)
+    if not find_streams(view, placement):
+        return _Plan(graph, ranges, floats)
+    scales = choose_scales(view, placement, ranges, activation_form(integer), "mse")
+    meter = noise_meter(graph, islice(inputs(), NOISE_SAMPLES))
+    chosen = choose_streams(graph, placement, scales, meter)
+    rows = as_rows(graph, chosen.float_results | chosen.two_part)
+    moves = [rows.back[name] for name in chosen.float_results]
+    moves += [rows.into[name] for name in chosen.two_part]
+    histograms = dict(ranges.histograms)
+    histograms |= {name: histograms[of] for name, of in rows.tensors.items() if of in histograms}
+    return _Plan(
+        rows.model,
+        replace(ranges, histograms=histograms),
+        floats.union(chosen.adds, *moves),
+        chosen.two_part,
+    )
 
 
 def _equalized(

@@ -53,9 +53,16 @@ class Emitter:
         return self._constant(name, weights.stored, weights.scales, zeros, weights.axis)
 
     def bias(self, name: str, stored: Array, scales: Array) -> str:
-        """Biases as int32 behind a DequantizeLinear."""
-        zeros = np.zeros_like(scales, dtype=np.int32)
-        return self._constant(name, stored, scales, zeros, 0 if scales.ndim else None)
+        """Biases as int32 behind a DequantizeLinear; without zero points, which would take as much room."""
+        return self._constant(name, stored, scales, None, 0 if scales.ndim else None)
+
+    def pad_channels(self, stored: str, affine: Affine, of: str, count: int) -> str:
+        """Integers (batch, channels, height, width) with `count` more channels of zeros."""
+        before_and_after = np.array([0, 0, 0, 0, 0, count, 0, 0], np.int64)
+        inputs = [stored, self.initializer(f"{of}_pads", before_and_after), self._affine(affine, of)[1]]
+        target = self.free(f"{of}_padded")
+        self._append("Pad", inputs, target)
+        return target
 
     def initializer(self, wish: str, values: Array) -> str:
         """A new constant; returns its name."""
@@ -71,14 +78,17 @@ class Emitter:
         self._taken.add(name)
         return name
 
-    def _constant(self, name: str, stored: Array, scales: Array, zeros: Array, axis: int | None) -> str:
-        key = (name, stored.tobytes() + scales.tobytes())
+    def _constant(
+        self, name: str, stored: Array, scales: Array, zeros: Array | None, axis: int | None
+    ) -> str:
+        key = (name, repr(stored.shape).encode() + stored.tobytes() + scales.tobytes())
         if key not in self._dequantized:
             inputs = [
                 self.initializer(f"{name}_quantized", stored),
                 self.initializer(f"{name}_scale", scales),
-                self.initializer(f"{name}_zero_point", zeros),
             ]
+            if zeros is not None:
+                inputs.append(self.initializer(f"{name}_zero_point", zeros))
             target = self.free(f"{name}_dequantized")
             self._append("DequantizeLinear", inputs, target, axis)
             self._dequantized[key] = target

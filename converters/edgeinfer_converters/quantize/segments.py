@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
@@ -90,7 +91,10 @@ def with_plain_constants(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _dequantized(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Array:
-    stored, scale, zero = (numpy_helper.to_array(constants[name]) for name in node.input)
+    stored, scale = (numpy_helper.to_array(constants[name]) for name in node.input[:2])
+    zero = (
+        numpy_helper.to_array(constants[node.input[2]]) if len(node.input) > 2 else np.zeros((), stored.dtype)
+    )
     axis = next((one.i for one in node.attribute if one.name == "axis"), 1)
     shape = [-1 if scale.ndim and index == axis % max(stored.ndim, 1) else 1 for index in range(stored.ndim)]
     whole = stored.astype("int64") - zero.astype("int64").reshape(shape if zero.ndim else ())

@@ -22,6 +22,7 @@ from edgeinfer_converters.quantize.activations import activation_behind
 from edgeinfer_converters.quantize.bias import Floats, Shift, correction, measure_shift
 from edgeinfer_converters.quantize.operators import PRODUCTS, bias_input
 from edgeinfer_converters.quantize.segments import Cut, Values, needed_behind, with_plain_constants
+from edgeinfer_converters.quantize.two_part import result_of
 
 MEMORY_BYTES = 32_000_000
 MAX_SAMPLES = 128
@@ -99,8 +100,15 @@ class _Half:
     def index(self, name: str) -> int:
         return next(index for index, node in enumerate(self.model.graph.node) if node.name == name)
 
-    def output(self, name: str) -> str:
-        return str(self.model.graph.node[self.index(name)].output[0])
+    def result(self, name: str) -> str:
+        """The tensor that holds a product's result."""
+        return result_of(self.model.graph.node[self.index(name)], GraphView(self.model))
+
+    def end(self, name: str) -> int:
+        """The position behind the node that makes a product's result."""
+        result = self.result(name)
+        nodes = self.model.graph.node
+        return 1 + next(index for index, node in enumerate(nodes) if result in node.output)
 
 
 class _Pair:
@@ -116,7 +124,7 @@ class _Pair:
 
     def advance_to(self, name: str) -> None:
         """Run both models up to the node `name`, it included."""
-        ends = [half.index(name) + 1 for half in self._halves]
+        ends = [half.end(name) for half in self._halves]
         fitting = self._fitting(ends)
         if (
             not self._waiting
@@ -134,7 +142,7 @@ class _Pair:
         """What is wrong with the node's output, by sample."""
         float_half = self._halves[0]
         axis = -1 if float_half.model.graph.node[float_half.index(name)].op_type == "MatMul" else 1
-        outputs = [half.output(name) for half in self._halves]
+        outputs = [half.result(name) for half in self._halves]
         activation = activation_behind(self._view, outputs[0])
         return [
             measure_shift(wanted[outputs[0]], found[outputs[1]], activation, axis)
@@ -144,7 +152,7 @@ class _Pair:
     def shift(self, name: str, change: Floats) -> None:
         """Bring the quantized model and what waits behind the node up to date with a changed bias."""
         half = self._halves[1]
-        output, node = half.output(name), half.model.graph.node[half.index(name)]
+        output, node = half.result(name), half.model.graph.node[half.index(name)]
         bias = next(tensor for tensor in half.model.graph.initializer if tensor.name == node.input[2])
         bias.CopyFrom(
             numpy_helper.from_array((numpy_helper.to_array(bias) + change).astype(np.float32), bias.name)

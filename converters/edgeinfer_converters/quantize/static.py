@@ -8,7 +8,7 @@ into integer kernels (`share` counts whether they did). Scales are chosen in `sc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -34,9 +34,11 @@ from edgeinfer_converters.quantize.operators import (
     data_inputs,
     weight_input,
 )
+from edgeinfer_converters.quantize.padding import added_channels
 from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
 from edgeinfer_converters.quantize.scales import choose_scales
+from edgeinfer_converters.quantize.two_part import write_two_parts
 from edgeinfer_converters.quantize.weights import (
     FULL_BOUND,
     REDUCED_BOUND,
@@ -44,6 +46,7 @@ from edgeinfer_converters.quantize.weights import (
     quantize_bias,
     quantize_weights,
     smallest_weight_scales,
+    with_zeros,
 )
 
 InputType = Literal["float32", "uint8", "int8"]
@@ -55,6 +58,8 @@ def quantize_int8(
     integer: Integer,
     *,
     exclude: frozenset[str] = frozenset(),
+    two_part: frozenset[str] = frozenset(),
+    pad_channels: bool = False,
     input_dtype: InputType = "float32",
     method: Method = "mse",
 ) -> onnx.ModelProto:
@@ -64,6 +69,8 @@ def quantize_int8(
     scale of the sum, activations as `integer` says. Operators named in `exclude` stay float, as do those
     without an integer kernel; but ONNX Runtime quantizes the weights of a float convolution by itself
     where it stands between quantized tensors (WeightBiasQuantization), so ask `integer_share`.
+    Products named in `two_part` take their input in two parts, see `two_part`; they must be plain Gemms.
+    With `pad_channels` convolutions of few channels gain channels of zeros, see `padding`.
     Where `ranges` has a product's Gram matrix its weights are rounded so that its output changes least,
     and its bias makes up for the mean of what is left; elsewhere weights go to the nearest integer.
     Inputs and outputs stay float32; with another `input_dtype`, which must be the activations', the
@@ -76,7 +83,8 @@ def quantize_int8(
     form = activation_form(integer)
     scales = choose_scales(view, placement, ranges, form, method)
     with single_threaded():
-        return _Writer(view, placement, scales, integer, form, ranges.grams, input_dtype != "float32").write()
+        options = _Options(two_part, pad_channels, input_dtype != "float32")
+        return _Writer(view, placement, scales, integer, form, ranges.grams, options).write()
 
 
 def _refuse(model: onnx.ModelProto, placement: Placement, integer: Integer, input_dtype: InputType) -> None:
@@ -97,6 +105,21 @@ def _refuse(model: onnx.ModelProto, placement: Placement, integer: Integer, inpu
 
 
 @dataclass(frozen=True)
+class _Options:
+    two_part: frozenset[str]
+    pad_channels: bool
+    integer_inputs: bool
+
+
+@dataclass
+class _Names:
+    """What tensors are called in the written graph: behind a DequantizeLinear, and the integers."""
+
+    floats: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Writer:
     """Writes the quantized graph node by node."""
 
@@ -106,7 +129,7 @@ class _Writer:
     integer: Integer
     form: Form
     grams: Mapping[str, Gram]
-    integer_inputs: bool
+    options: _Options
 
     @cached_property
     def columns(self) -> Mapping[str, Columns]:
@@ -114,20 +137,30 @@ class _Writer:
 
     def write(self) -> onnx.ModelProto:
         emitter = Emitter(self.view)
-        floats: dict[str, str] = {}
+        names = _Names()
         for name in self.view.inputs:
             if name in self.scales:
-                self._input(emitter, name, floats)
+                stored = name if self.options.integer_inputs else None
+                self._quantize(emitter, name, name, names, stored)
         dropped = self._dropped_clamps()
         for node in self.view.nodes:
             if node.name not in dropped:
-                self._node(emitter, node, dropped, floats)
+                self._node(emitter, node, dropped, names)
         return self._assemble(emitter)
 
-    def _input(self, emitter: Emitter, name: str, floats: dict[str, str]) -> None:
-        leader = self.placement.leader[name]
-        stored = name if self.integer_inputs else emitter.quantize(name, self.scales[name], leader)
-        floats[name] = emitter.dequantize(stored, self.scales[name], leader)
+    def _quantize(
+        self,
+        emitter: Emitter,
+        source: str,
+        name: str,
+        names: _Names,
+        stored: str | None = None,
+        target: str | None = None,
+    ) -> None:
+        """Write the tensor `name`, whose values are in `source`, as integers and behind them as floats."""
+        leader, affine = self.placement.leader[name], self.scales[name]
+        names.stored[name] = stored or emitter.quantize(source, affine, leader)
+        names.floats[name] = emitter.dequantize(names.stored[name], affine, leader, target)
 
     def _dropped_clamps(self) -> dict[str, str]:
         """The clamps that saturation replaces, by node name, with their inputs."""
@@ -139,23 +172,31 @@ class _Writer:
                 dropped[clamp.name] = source
         return dropped
 
-    def _node(
-        self, emitter: Emitter, node: onnx.NodeProto, dropped: dict[str, str], floats: dict[str, str]
-    ) -> None:
+    def _node(self, emitter: Emitter, node: onnx.NodeProto, dropped: dict[str, str], names: _Names) -> None:
         written = onnx.NodeProto()
         written.CopyFrom(node)
+        integer = node.name in self.placement.nodes
         for index, name in enumerate(node.input):
-            written.input[index] = floats.get(name, name)
-        if node.name in self.placement.nodes:
-            self._constants(emitter, node, written)
+            if integer or not self._is_float(name):
+                written.input[index] = names.floats.get(name, name)
+        if integer:
+            self._constants(emitter, node, written, names)
         results = self._results(emitter, node, written, dropped)
-        emitter.add(written)
+        if node.name in self.options.two_part:
+            write_two_parts(emitter, written, node.input[0], self.scales[node.input[0]])
+        else:
+            emitter.add(written)
         for source, name in results:
-            leader, affine = self.placement.leader[name], self.scales[name]
-            target = name if name in self.view.outputs else None
-            floats[name] = emitter.dequantize(
-                emitter.quantize(source, affine, leader), affine, leader, target
-            )
+            target = name if name in self.view.outputs and source != name else None
+            self._quantize(emitter, source, name, names, target=target)
+
+    def _is_float(self, name: str) -> bool:
+        """Whether a tensor exists in float too: then nobody but integer operators reads its integers."""
+        producer = self.view.producers.get(name)
+        if producer is None:
+            return not self.options.integer_inputs
+        absorbed = name in self.placement.absorbed.values()
+        return producer.name not in self.placement.nodes and not absorbed
 
     def _results(
         self, emitter: Emitter, node: onnx.NodeProto, written: onnx.NodeProto, dropped: dict[str, str]
@@ -167,22 +208,32 @@ class _Writer:
             if final != name and self.view.producers[final].name not in dropped:
                 final = name
             if final in self.scales:
-                if final in self.view.outputs:
+                if final in self.view.outputs and node.name in self.placement.nodes:
                     written.output[index] = emitter.free(f"{final}_float")
                 found.append((written.output[index], final))
         return found
 
-    def _constants(self, emitter: Emitter, node: onnx.NodeProto, written: onnx.NodeProto) -> None:
+    def _constants(
+        self, emitter: Emitter, node: onnx.NodeProto, written: onnx.NodeProto, names: _Names
+    ) -> None:
         weights = weight_input(node, self.view) if node.op_type in PRODUCTS else None
         if weights is not None:
-            self._weights(emitter, node, weights, written)
+            added = added_channels(node, self.view) if self.options.pad_channels else 0
+            self._weights(emitter, node, weights, written, added)
+            if added:
+                name = node.input[0]
+                leader, affine = self.placement.leader[name], self.scales[name]
+                padded = emitter.pad_channels(names.stored[name], affine, leader, added)
+                written.input[0] = emitter.dequantize(padded, affine, leader)
         for index, name in enumerate(data_inputs(node)):
             if name in self.view.initializers and name != weights:
                 values = self.view.constant(name)
                 affine = affine_of(float(values.min()), float(values.max()), self.form)
                 written.input[index] = emitter.constant(name, values, affine)
 
-    def _weights(self, emitter: Emitter, node: onnx.NodeProto, name: str, written: onnx.NodeProto) -> None:
+    def _weights(
+        self, emitter: Emitter, node: onnx.NodeProto, name: str, written: onnx.NodeProto, added: int
+    ) -> None:
         values = self.view.constant(name)
         axis = channel_axis(node, values.ndim) if self.integer.per_channel else None
         bias_name = bias_input(node)
@@ -190,7 +241,7 @@ class _Writer:
         bias = None if bias_name is None else self._bias(node, bias_name, values)
         floor = None if bias is None else smallest_weight_scales(bias, input_scale, axis)
         stored, change = self._integers(node, values, axis, floor)
-        written.input[1] = emitter.weights(name, stored)
+        written.input[1] = emitter.weights(name, with_zeros(stored, added))
         if bias is not None and bias_name is not None:
             corrected = bias if change is None else bias + change
             written.input[2] = emitter.bias(bias_name, *quantize_bias(corrected, input_scale, stored.scales))
@@ -223,7 +274,7 @@ class _Writer:
         used = {name for node in emitter.nodes for name in node.input} | self.view.outputs
         kept = {**self.view.initializers, **emitter.initializers}
         graph.initializer.extend(tensor for name, tensor in kept.items() if name in used)
-        if self.integer_inputs:
+        if self.options.integer_inputs:
             kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(self.form.dtype))
             for value in graph.input:
                 if value.name in self.scales:

@@ -57,6 +57,14 @@ def quantize_weights(
     return IntegerWeights(stored, scales, axis)
 
 
+def with_zeros(weights: IntegerWeights, added: int) -> IntegerWeights:
+    """Convolution weights for `added` more input channels, which count for nothing."""
+    if not added:
+        return weights
+    stored = np.pad(weights.stored, [(0, 0), (0, added), *[(0, 0)] * (weights.stored.ndim - 2)])
+    return IntegerWeights(stored, weights.scales, weights.axis)
+
+
 def plain_scales(weights: Array, axis: int | None, bound: int) -> npt.NDArray[np.float64]:
     """The scales with which the largest weight of each channel becomes `bound`."""
     axes = tuple(index for index in range(weights.ndim) if index != axis)

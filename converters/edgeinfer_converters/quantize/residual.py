@@ -1,0 +1,111 @@
+"""Residual streams in float, where their rounding is most of a model's noise.
+
+A stream of linear bottlenecks (MobileNetV2 and its kin) is a sum that grows from block to block, its
+values spread wide, and nothing behind it takes the rounding of 8 bits back. Where one such sum carries
+much of the noise at the outputs, it is kept in float: the projections that feed it are integer products
+with float results, the sum is added up in float, and the products that read it take it in two parts
+(`two_part`). All products stay integer; what it costs is one small product more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import onnx
+
+from edgeinfer_converters.graph.macs import count_macs
+from edgeinfer_converters.graph.rows import is_pointwise
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.affine import Affine
+from edgeinfer_converters.quantize.noise import NoiseMeter
+from edgeinfer_converters.quantize.placement import Placement
+
+GOOD_DB = 30.0
+"""Below this noise the whole is left alone: a thousandth of the signal's power changes few decisions."""
+
+MIN_SHARE = 0.08
+"""Of the whole noise, that a stream must carry."""
+
+MAX_COST, MAX_COST_OF_ALL = 0.03, 0.06
+"""Of the model's multiply-accumulates, that come on top for one stream and for all."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The sum `add` and its surroundings, by node name: `projections` feed it and are read by nothing
+    else, `branches` feed it too, `readers` are the products that read it."""
+
+    add: str
+    tensor: str
+    projections: Mapping[str, str]
+    branches: frozenset[str]
+    readers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Widening:
+    """What is done: sums in float, products with float results, products with inputs in two parts."""
+
+    adds: frozenset[str] = frozenset()
+    float_results: frozenset[str] = frozenset()
+    two_part: frozenset[str] = frozenset()
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+
+def find_streams(view: GraphView, placement: Placement) -> list[Stream]:
+    """The sums that pointwise products alone read, other sums aside, in topological order."""
+    found = []
+    for node in view.nodes:
+        if node.op_type != "Add" or node.name not in placement.nodes or node.output[0] in view.outputs:
+            continue
+        readers = view.readers.get(node.output[0], ())
+        products = [one for one in readers if one.op_type != "Add"]
+        if not products or not all(is_pointwise(one, view) for one in products):
+            continue
+        makers = [view.producers[name] for name in node.input if name in view.producers]
+        linear = [one for one in makers if is_pointwise(one, view) and one.output[0] not in view.outputs]
+        private = {one.name: one.output[0] for one in linear if view.is_private(one.output[0])}
+        branches = frozenset(one.name for one in linear) - private.keys()
+        names = frozenset(one.name for one in products)
+        found.append(Stream(node.name, node.output[0], private, branches, names))
+    return found
+
+
+def choose_streams(
+    model: onnx.ModelProto, placement: Placement, scales: Mapping[str, Affine], meter: NoiseMeter
+) -> Widening:
+    """The streams that are worth it, by their measured share of the noise."""
+    view = GraphView(model)
+    streams = find_streams(view, placement)
+    whole = meter.of(scales) if streams else 0.0
+    if whole <= 10 ** (-GOOD_DB / 10):
+        return Widening()
+    macs = count_macs(model)
+    total = sum(macs.values())
+    shares = {one.add: meter.of(_of_stream(one, scales)) / whole for one in streams}
+    costs = {one.add: sum(macs[name] for name in one.readers) / total for one in streams}
+    chosen: list[Stream] = []
+    for one in sorted(streams, key=lambda stream: (-shares[stream.add], stream.add)):
+        spent = math.fsum(costs[other.add] for other in chosen)
+        if shares[one.add] < MIN_SHARE or costs[one.add] > MAX_COST:
+            continue
+        if spent + costs[one.add] <= MAX_COST_OF_ALL:
+            chosen.append(one)
+    return _widening(chosen, shares)
+
+
+def _of_stream(stream: Stream, scales: Mapping[str, Affine]) -> Mapping[str, Affine]:
+    names = (stream.tensor, *stream.projections.values())
+    return {name: scales[name] for name in names if name in scales}
+
+
+def _widening(chosen: list[Stream], shares: Mapping[str, float]) -> Widening:
+    fed = [name for one in chosen for name in (*one.projections, *one.branches)]
+    return Widening(
+        adds=frozenset(one.add for one in chosen),
+        float_results=frozenset(fed),
+        two_part=frozenset(name for one in chosen for name in one.readers),
+        shares={one.add: shares[one.add] for one in chosen},
+    )

@@ -1,0 +1,47 @@
+"""Products whose input is quantized in two parts: 8 bits, and what these leave over in another 8.
+
+x = s q + (s / 16) r, with q = Q(x) as ever and r = Q(x - s q) at a scale 16 times finer. The product is
+computed for both parts, with the same integer weights, and the two float results are added: the noise of
+the input's rounding falls by 24 dB for one more integer product. Worth it for few tensors, such as late
+residual streams, whose values are spread too wide for 256 levels.
+"""
+
+from __future__ import annotations
+
+import onnx
+from onnx import helper
+
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.affine import Affine, normal_scale
+from edgeinfer_converters.quantize.emitter import Emitter
+
+FINENESS = 16
+"""The rest is at most half a step: at this fineness it takes 17 levels, far from saturation."""
+
+_SUM = "_sum"
+
+
+def write_two_parts(emitter: Emitter, product: onnx.NodeProto, values: str, affine: Affine) -> None:
+    """Write a Gemm whose input 0 is the dequantized tensor `values`, which must exist in float too."""
+    fine = Affine(normal_scale(affine.scale / FINENESS), affine.form.middle, affine.form)
+    result, name = product.output[0], product.name
+    names = {part: emitter.free(f"{result}_{part}") for part in ("rest", "coarse", "fine")}
+    product.output[0] = names["coarse"]
+    emitter.add(product)
+    emitter.add(helper.make_node("Sub", [values, product.input[0]], [names["rest"]], f"{name}_rest"))
+    rest = emitter.dequantize(emitter.quantize(names["rest"], fine, names["rest"]), fine, names["rest"])
+    second = onnx.NodeProto()
+    second.CopyFrom(product)
+    second.name = f"{name}_fine"
+    del second.input[2:]
+    second.input[0], second.output[0] = rest, names["fine"]
+    emitter.add(second)
+    emitter.add(helper.make_node("Add", [names["coarse"], names["fine"]], [result], f"{name}{_SUM}"))
+
+
+def result_of(node: onnx.NodeProto, view: GraphView) -> str:
+    """The tensor that holds a product's result: that of the sum, where its input has two parts."""
+    readers = view.readers.get(node.output[0], ())
+    if len(readers) == 1 and readers[0].op_type == "Add" and readers[0].name == f"{node.name}{_SUM}":
+        return str(readers[0].output[0])
+    return str(node.output[0])
