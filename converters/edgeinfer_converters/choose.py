@@ -13,7 +13,10 @@ from edgeinfer.strict import Struct
 
 Format = Literal["auto", "onnx", "tflite"]
 Precision = Literal["auto", "float32", "float16", "int8", "mixed"]
-Emitted = Literal["float32", "float16", "int8", "as-is"]
+Emitted = Literal["float32", "float16", "int8", "mixed", "as-is"]
+
+MIXED_SHARES = (0.05, 0.2)
+"""Of the multiply-accumulates, that may stay float in a mixed model: the second where the first misses."""
 
 
 class Decision(Struct, frozen=True):
@@ -36,10 +39,16 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A precision to try. Under `auto` it may be rejected, and the next one is tried."""
+    """A precision to try. It may be rejected, and the next one is tried.
+
+    `float_share`: of the multiply-accumulates, that may stay float (mixed only).
+    `for_accuracy`: it is tried only where the one before it lost too much accuracy.
+    """
 
     precision: Emitted
     reason: str
+    float_share: float = 0.0
+    for_accuracy: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,11 +95,6 @@ def same_instruction_set(host: Host, profile: Profile) -> bool:
 
 
 def _refuse_unbuilt(wishes: Wishes) -> None:
-    if wishes.precision == "mixed":
-        raise UsageError(
-            "--precision mixed: float islands in an int8 model are not searched for by this version",
-            hint="what works: auto, float32, float16, int8",
-        )
     if wishes.prune != "none":
         raise UsageError(
             f"--prune {wishes.prune}: this version does not prune",
@@ -133,6 +137,7 @@ def _auto(
         passed_over.append(_passed_over("int8", "it needs --calibration"))
     else:
         candidates.append(Candidate("int8", f"{runtime.name} has fast integer kernels on {profile.name}"))
+        candidates.extend(_mixed("int8 alone loses too much", for_accuracy=True))
     if profile.default_precision == "float16":
         candidates.append(Candidate("float16", f"the default of {profile.name}"))
     candidates.append(Candidate("float32", "runs everywhere, with the accuracy of the source model"))
@@ -141,21 +146,32 @@ def _auto(
 
 def _explicit(source: ModelFormat, runtime: Runtime, wishes: Wishes, decision: Decision) -> Plan:
     precision = wishes.precision
-    if precision == "auto" or precision == "mixed":  # mypy narrows only by comparison
+    if precision == "auto":  # mypy narrows only by comparison
         raise AssertionError("dealt with by the caller")
-    if precision == "int8" and not wishes.calibrated:
+    if precision in ("int8", "mixed") and not wishes.calibrated:
         raise UsageError(
-            "--precision int8 needs --calibration: the ranges of activations are learnt from data",
+            f"--precision {precision} needs --calibration: the ranges of activations are learnt from data",
             hint="give some hundred typical inputs: a folder of images, a .npz, a .csv or a video",
         )
-    speed: Speed = {"int8": runtime.int8, "float16": runtime.float16}.get(precision, "fast")
+    speeds: dict[str, Speed] = {"int8": runtime.int8, "mixed": runtime.int8, "float16": runtime.float16}
+    speed = speeds.get(precision, "fast")
     if speed == "unsupported":
         raise UsageError(
             f"--precision {precision}: {runtime.name} cannot run it on this profile",
             hint="--precision auto chooses one that it can run",
         )
     warnings = (f"{precision} is slow with {runtime.name} on this profile",) if speed == "slow" else ()
-    return Plan(source, runtime, (Candidate(precision, "asked for"),), (decision,), warnings)
+    candidates = _mixed("asked for") if precision == "mixed" else (Candidate(precision, "asked for"),)
+    return Plan(source, runtime, candidates, (decision,), warnings)
+
+
+def _mixed(reason: str, *, for_accuracy: bool = False) -> tuple[Candidate, ...]:
+    """Mixed models, the one with fewer float operators first; the second only where that loses too much."""
+    first, *others = MIXED_SHARES
+    return (
+        Candidate("mixed", reason, first, for_accuracy),
+        *(Candidate("mixed", reason, share, for_accuracy=True) for share in others),
+    )
 
 
 def _passed_over(precision: str, reason: str) -> Decision:

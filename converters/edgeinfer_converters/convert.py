@@ -173,8 +173,9 @@ def _furnish(
         effort=options.effort,
         seed=options.seed,
     )
-    timed = same_instruction_set(host, profile) and _runs_on_cpu(plan)
-    return Workshop(source, graph, spec, file.labels, profile, host, samples, options.max_drop, timed)
+    on_cpu = _runs_on_cpu(plan)
+    timed = same_instruction_set(host, profile) and on_cpu
+    return Workshop(source, graph, spec, file.labels, profile, host, samples, options.max_drop, timed, on_cpu)
 
 
 def _tensors(
@@ -309,7 +310,7 @@ def _write_details(
 
 
 def _integer(parcel: Parcel) -> IntegerFacts | None:
-    if parcel.precision != "int8" or parcel.model_format != "onnx":
+    if parcel.precision not in ("int8", "mixed") or parcel.model_format != "onnx":
         return None
     found = integer_share(infer_shapes(onnx.load_from_string(parcel.model)))
     return IntegerFacts(macs=found.macs, integer_macs=found.integer_macs, float_nodes=found.float_nodes)

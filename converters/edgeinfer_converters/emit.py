@@ -17,7 +17,7 @@ from edgeinfer.profile import Profile
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
 from edgeinfer_converters.float16 import to_float16
-from edgeinfer_converters.int8 import Int8Model, to_int8
+from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.samples import Samples
@@ -38,22 +38,24 @@ class Workshop:
     data: Data
     max_drop: float
     timed: bool
-    _int8: list[Int8Model] = field(default_factory=list)
+    on_cpu: bool = True
+    _calibrations: list[Calibration] = field(default_factory=list)
 
     @property
     def calibrated_on(self) -> Samples | None:
         """The samples that ranges were learnt from, None where there was no need to."""
-        return self.data.calibration if self._int8 else None
+        return self.data.calibration if self._calibrations else None
 
-    def int8(self, graph: onnx.ModelProto) -> Int8Model:
-        """The int8 model, made once. Raises DataError without calibration data."""
+    def int8(self, graph: onnx.ModelProto, float_share: float = 0.0) -> Int8Model:
+        """The int8 or mixed model; calibrated once. Raises DataError without calibration data."""
         samples = self.data.calibration
         if samples is None:
             raise DataError("int8 needs calibration data")
-        if not self._int8:
-            inputs = partial(_inputs_of, samples)
-            self._int8.append(to_int8(graph, inputs, len(samples), self.profile.integer, counted))
-        return self._int8[0]
+        inputs = partial(_inputs_of, samples)
+        if not self._calibrations:
+            self._calibrations.append(calibrate(graph, inputs, len(samples), counted))
+        aims = Aims(self.profile.integer, self.on_cpu, float_share)
+        return to_int8(self._calibrations[0], inputs, len(samples), aims, counted)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class EmittedModel:
     """A model that runs, and how it compares.
 
     `twin`: the float graph that it was quantized from, where that is not the workshop's.
+    `decisions`: what was done for this model in particular.
     """
 
     precision: Emitted
@@ -68,6 +71,15 @@ class EmittedModel:
     comparison: Comparison
     timing: Timing | None = None
     twin: onnx.ModelProto | None = None
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a candidate is passed over."""
+
+    reason: str
+    inaccurate: bool
 
 
 @dataclass(frozen=True)
@@ -86,18 +98,18 @@ def emit_best(workshop: Workshop, plan: Plan) -> Outcome:
     """
     decisions: list[Decision] = []
     rejected: list[EmittedModel] = []
-    for candidate in plan.candidates:
+    waiting = list(plan.candidates)
+    while True:
+        candidate = waiting.pop(0)
         emitted = _emit(workshop, candidate)
-        last = candidate is plan.candidates[-1]
-        if last:
+        fault = _fault(emitted, workshop.max_drop)
+        waiting = [one for one in waiting if not one.for_accuracy or (fault and fault.inaccurate)]
+        if fault is None or not waiting:
             _hold_budget(emitted, workshop.max_drop)
-        fault = None if last else _fault(emitted, workshop.max_drop)
-        if fault is None:
             decisions.append(Decision(what="precision", choice=candidate.precision, reason=candidate.reason))
-            return Outcome(emitted, tuple(rejected), tuple(decisions))
-        decisions.append(Decision(what="passed over", choice=candidate.precision, reason=fault))
+            return Outcome(emitted, tuple(rejected), (*decisions, *emitted.decisions))
+        decisions.append(Decision(what="passed over", choice=candidate.precision, reason=fault.reason))
         rejected.append(emitted)
-    raise AssertionError("a plan has at least one candidate")
 
 
 def local_options(profile: Profile) -> BackendOptions:
@@ -106,7 +118,7 @@ def local_options(profile: Profile) -> BackendOptions:
 
 
 def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
-    data, twin = _converted(workshop, candidate.precision)
+    data, twin, decisions = _converted(workshop, candidate)
     options = local_options(workshop.profile)
     samples = track(
         workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
@@ -119,20 +131,25 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
         with open_backend(workshop.source.data, workshop.source.model_format, options) as reference:
             comparison = compare(reference, converted, samples, workshop.spec, workshop.labels)
             timing = _time(workshop, candidate, reference, converted, options.threads)
-    return EmittedModel(candidate.precision, data, comparison, timing, twin)
+    return EmittedModel(candidate.precision, data, comparison, timing, twin, decisions)
 
 
-def _converted(workshop: Workshop, precision: Emitted) -> tuple[bytes, onnx.ModelProto | None]:
-    """The model file, and its float twin where that is not the workshop's graph."""
+def _converted(
+    workshop: Workshop, candidate: Candidate
+) -> tuple[bytes, onnx.ModelProto | None, tuple[Decision, ...]]:
+    """The model file, its float twin where that is not the workshop's graph, and what was decided."""
     if workshop.graph is None:
-        return workshop.source.data, None
-    announce(f"emitting {precision}")
-    if precision == "int8":
-        made = workshop.int8(workshop.graph)
-        return serialized(made.quantized), made.twin
-    if precision == "float16":
-        return serialized(to_float16(workshop.graph)), None
-    return serialized(workshop.graph), None
+        return workshop.source.data, None, ()
+    announce(f"emitting {candidate.precision}")
+    if candidate.precision in ("int8", "mixed"):
+        made = workshop.int8(workshop.graph, candidate.float_share)
+        decisions = tuple(
+            Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
+        )
+        return serialized(made.quantized), made.twin, decisions
+    if candidate.precision == "float16":
+        return serialized(to_float16(workshop.graph)), None, ()
+    return serialized(workshop.graph), None, ()
 
 
 def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:
@@ -149,13 +166,15 @@ def _time(
     return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=threads)
 
 
-def _fault(emitted: EmittedModel, max_drop: float) -> str | None:
+def _fault(emitted: EmittedModel, max_drop: float) -> Fault | None:
     """Why a candidate is passed over. No timings in the words: they go into the bundle."""
     accuracy = emitted.comparison.accuracy
     if accuracy is not None and accuracy.drop is not None and accuracy.drop > max_drop:
-        return f"loses {accuracy.drop:.4f} {accuracy.metric}, more than --max-drop {max_drop:g}"
+        lost = f"loses {accuracy.drop:.4f} {accuracy.metric}, more than --max-drop {max_drop:g}"
+        return Fault(lost, inaccurate=True)
     if emitted.timing is not None and emitted.timing.slower:
-        return "slower than float here, and this machine has the profile's instruction set"
+        slower = "slower than float here, and this machine has the profile's instruction set"
+        return Fault(slower, inaccurate=False)
     return None
 
 

@@ -16,16 +16,20 @@ from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.rows import as_rows
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.affine import activation_form
+from edgeinfer_converters.quantize.affine import Affine, activation_form
 from edgeinfer_converters.quantize.equalize import ChannelRanges, equalize, equalized_tensors
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
+from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
-from edgeinfer_converters.quantize.placement import place
+from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.residual import choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import MAX_SAMPLES, correct_biases
 from edgeinfer_converters.quantize.static import quantize_int8
+
+RANKING_SAMPLES = 4
+"""All tensors are ranked on them: a few suffice to find the worst."""
 
 NOISE_SAMPLES = 8
 """Enough to tell a stream that carries a tenth of the noise from one that carries a hundredth."""
@@ -39,80 +43,138 @@ Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True)
 class Int8Model:
-    """A quantized graph, and the float graph of the same function whose tensors its own stand for."""
+    """A quantized graph, and the float graph of the same function whose tensors its own stand for.
+
+    `reasons`: what was done for this model in particular, and why; for the bundle's decisions.
+    """
 
     quantized: onnx.ModelProto
     twin: onnx.ModelProto
+    reasons: tuple[tuple[str, str], ...] = ()
 
 
-def to_int8(
-    graph: onnx.ModelProto,
-    inputs: Inputs,
-    count: int,
-    integer: Integer,
-    progress: Progress,
-    *,
-    on_cpu: bool = True,
-) -> Int8Model:
-    """The QDQ model of a prepared float graph, in the integer form that a profile asks for.
+@dataclass(frozen=True)
+class Aims:
+    """What the model is made for.
 
     `on_cpu`: it runs on ONNX Runtime's own kernels, and may use what only they are good at.
+    `float_share`: of the multiply-accumulates, that may stay float where rounding hurts most.
+    """
 
-    `inputs` yields the same `count` samples each time; they run through the graph about four times. The
-    same samples give the same bytes, on any number of threads.
-    Raises DataError for samples that do not fit, ModelError for a graph that cannot be quantized.
+    integer: Integer
+    on_cpu: bool = True
+    float_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A calibrated graph, and what is special in it."""
+
+    graph: onnx.ModelProto
+    ranges: Ranges
+    floats: frozenset[str]
+    two_part: frozenset[str] = frozenset()
+    reasons: tuple[tuple[str, str], ...] = ()
+
+    def in_rows(self, float_results: frozenset[str], two_part: frozenset[str] = frozenset()) -> _Draft:
+        """With pointwise convolutions as matrix products that give floats, or take their input in parts."""
+        rows = as_rows(self.graph, float_results | two_part)
+        moves = [rows.back[name] for name in float_results] + [rows.into[name] for name in two_part]
+        seen = dict(self.ranges.histograms)
+        seen |= {name: seen[of] for name, of in rows.tensors.items() if of in seen}
+        return replace(
+            self,
+            graph=rows.model,
+            ranges=replace(self.ranges, histograms=seen),
+            floats=self.floats.union(*moves),
+            two_part=self.two_part | two_part,
+        )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The float graph that will be quantized, what was learnt of its tensors, and what must stay float."""
+
+    graph: onnx.ModelProto
+    ranges: Ranges
+    floats: frozenset[str]
+
+
+def calibrate(graph: onnx.ModelProto, inputs: Inputs, count: int, progress: Progress) -> Calibration:
+    """Make a prepared float graph easier to quantize, and learn from `count` samples.
+
+    `inputs` yields the same samples each time; they run through the graph twice, in constant memory.
+    Raises DataError for samples that do not fit, ModelError for a graph that does not run.
     """
     with_biases = onnx.ModelProto()
     with_biases.CopyFrom(graph)
     add_biases(with_biases)
     equal, floats = _equalized(with_biases, inputs, count, progress)
     with progress(count, "calibrating") as advance:
-        ranges = observe(equal, inputs(), total=count, progress=advance, grams=True)
-    plan = _widened(equal, ranges, integer, floats, inputs) if on_cpu else _Plan(equal, ranges, floats)
+        return Calibration(equal, observe(equal, inputs(), total=count, progress=advance, grams=True), floats)
+
+
+def to_int8(
+    calibration: Calibration, inputs: Inputs, count: int, aims: Aims, progress: Progress
+) -> Int8Model:
+    """The QDQ model of a calibrated graph. The same samples give the same bytes, on any number of threads.
+
+    `inputs` and `count` are those of `calibrate`. Raises ModelError for a graph that cannot be quantized.
+    """
+    draft = _Draft(calibration.graph, calibration.ranges, calibration.floats)
+    draft = _with_islands(draft, aims, inputs, progress)
+    draft = _with_streams(draft, aims, inputs)
     quantized = quantize_int8(
-        plan.graph,
-        plan.ranges,
-        integer,
-        exclude=plan.floats,
-        two_part=plan.two_part,
-        pad_channels=on_cpu,
+        draft.graph,
+        draft.ranges,
+        aims.integer,
+        exclude=draft.floats,
+        two_part=draft.two_part,
+        pad_channels=aims.on_cpu,
     )
-    with progress(min(count, MAX_SAMPLES), "correcting biases") as advance:
-        return Int8Model(correct_biases(plan.graph, quantized, inputs, count), plan.graph)
+    with progress(min(count, MAX_SAMPLES), "correcting biases"):
+        corrected = correct_biases(draft.graph, quantized, inputs, count)
+    return Int8Model(corrected, draft.graph, draft.reasons)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A float graph as it will be quantized, its ranges, and what is special in it."""
-
-    graph: onnx.ModelProto
-    ranges: Ranges
-    floats: frozenset[str]
-    two_part: frozenset[str] = frozenset()
+def _scales(draft: _Draft, placement: Placement, aims: Aims) -> dict[str, Affine]:
+    return choose_scales(
+        GraphView(draft.graph), placement, draft.ranges, activation_form(aims.integer), "mse"
+    )
 
 
-def _widened(
-    graph: onnx.ModelProto, ranges: Ranges, integer: Integer, floats: frozenset[str], inputs: Inputs
-) -> _Plan:
+def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress) -> _Draft:
+    """Operators in float where their rounding hurts most."""
+    placement = place(GraphView(draft.graph), draft.floats)
+    if not aims.float_share or not placement.nodes:
+        return draft
+    meter = noise_meter(draft.graph, islice(inputs(), RANKING_SAMPLES))
+    scales = _scales(draft, placement, aims)
+    with progress(count_tensors(draft.graph, draft.floats), "ranking tensors") as advance:
+        found = choose_islands(draft.graph, draft.floats, scales, meter, aims.float_share, advance)
+    if not found.gains:
+        return draft
+    worst = max(found.gains, key=lambda name: found.gains[name])
+    why = f"{len(found.gains)} tensors keep their decimals, among them the noisiest, {worst}"
+    reasons = (*draft.reasons, (f"{len(found.nodes)} operators in float", why))
+    freed = draft.in_rows(found.float_results)
+    return replace(freed, floats=freed.floats | found.nodes, reasons=reasons)
+
+
+def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
     """Residual streams in float where they carry much of the noise."""
-    view = GraphView(graph)
-    placement = place(view, floats)
-    if not find_streams(view, placement):
-        return _Plan(graph, ranges, floats)
-    scales = choose_scales(view, placement, ranges, activation_form(integer), "mse")
-    meter = noise_meter(graph, islice(inputs(), NOISE_SAMPLES))
-    chosen = choose_streams(graph, placement, scales, meter)
-    rows = as_rows(graph, chosen.float_results | chosen.two_part)
-    moves = [rows.back[name] for name in chosen.float_results]
-    moves += [rows.into[name] for name in chosen.two_part]
-    histograms = dict(ranges.histograms)
-    histograms |= {name: histograms[of] for name, of in rows.tensors.items() if of in histograms}
-    return _Plan(
-        rows.model,
-        replace(ranges, histograms=histograms),
-        floats.union(chosen.adds, *moves),
-        chosen.two_part,
+    view = GraphView(draft.graph)
+    placement = place(view, draft.floats)
+    if not aims.on_cpu or not find_streams(view, placement):
+        return draft
+    meter = noise_meter(draft.graph, islice(inputs(), NOISE_SAMPLES))
+    chosen = choose_streams(draft.graph, placement, _scales(draft, placement, aims), meter)
+    reasons = tuple(
+        (f"residual sum {name} in float", f"it carried {share:.0%} of the rounding noise")
+        for name, share in sorted(chosen.shares.items())
     )
+    widened = draft.in_rows(chosen.float_results, chosen.two_part)
+    return replace(widened, floats=widened.floats | chosen.adds, reasons=(*draft.reasons, *reasons))
 
 
 def _equalized(

@@ -27,7 +27,7 @@ from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.spec import AnomalyOutput, ImageInput
 from edgeinfer_converters import cli, convert, emit
-from edgeinfer_converters.int8 import Int8Model
+from edgeinfer_converters.int8 import Calibration, Int8Model
 from edgeinfer_converters.measure import Timing
 from tests.fixtures.data import IMAGE_TOML, WINDOW_TOML, write_classes, write_images, write_table
 from tests.fixtures.models import autoencoder, image_classifier, model_of
@@ -177,15 +177,15 @@ def test_accuracy_is_measured_on_labelled_data(work: Path, capsys: pytest.Captur
     assert accuracy["samples"] == 12
 
 
-def spoiled(model: onnx.ModelProto, *_: Any) -> Int8Model:
+def spoiled(calibration: Calibration, *_: Any) -> Int8Model:
     """Quantization gone wrong: the best class becomes the worst."""
     result = onnx.ModelProto()
-    result.CopyFrom(model)
+    result.CopyFrom(calibration.graph)
     node = result.graph.node[-1]
     logits = node.output[0]
     node.output[0] = "before"
     result.graph.node.append(helper.make_node("Neg", ["before"], [logits], "spoil"))
-    return Int8Model(result, model)
+    return Int8Model(result, calibration.graph)
 
 
 def test_a_missed_budget_is_refused_and_nothing_is_written(
@@ -254,8 +254,8 @@ def test_speed_is_measured_only_where_it_means_something(
 def test_an_emitted_model_that_gives_nan_is_refused(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def nan(model: onnx.ModelProto, *_: Any) -> Int8Model:
-        logits = model.graph.output[0].name
+    def nan(calibration: Calibration, *_: Any) -> Int8Model:
+        logits = calibration.graph.graph.output[0].name
         broken = model_of(
             [
                 helper.make_node("GlobalAveragePool", ["image"], ["p"]),
@@ -266,7 +266,7 @@ def test_an_emitted_model_that_gives_nan_is_refused(
             [helper.make_tensor_value_info(logits, TensorProto.FLOAT, [1, 3])],
             {"n": np.full((1, 3), np.nan, np.float32)},
         )
-        return Int8Model(broken, model)
+        return Int8Model(broken, calibration.graph)
 
     monkeypatch.setattr(emit, "to_int8", nan)
     assert build("--calibration", "cal") == 1

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.int8 import to_int8
+from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.quantize.share import integer_share
 from tests.fixtures.graphs import GRAPHS, ranges_of, run, samples_of, sqnr_db
 
@@ -39,7 +40,14 @@ class Steps:
 
 
 def converted(model: onnx.ModelProto, integer: Integer, count: int = 12) -> onnx.ModelProto:
-    return to_int8(model, lambda: samples_of(model, count), count, integer, Steps()).quantized
+    return int8_of(model, count, Aims(integer), Steps()).quantized
+
+
+def int8_of(model: onnx.ModelProto, count: int, aims: Aims, steps: Steps) -> Int8Model:
+    def inputs() -> Iterator[dict[str, np.ndarray]]:
+        return samples_of(model, count)
+
+    return to_int8(calibrate(model, inputs, count, steps), inputs, count, aims, steps)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -63,7 +71,7 @@ def test_a_single_sample_is_enough() -> None:
 
 def test_every_step_says_what_it_does() -> None:
     model, steps = GRAPHS["classifier"](), Steps()
-    to_int8(model, lambda: samples_of(model, 3), 3, FORMS["u8"], steps)
+    int8_of(model, 3, Aims(FORMS["u8"]), steps)
     assert steps.seen == {"equalizing channels": 3, "calibrating": 3, "correcting biases": 3}
 
 

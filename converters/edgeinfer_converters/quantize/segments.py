@@ -19,6 +19,7 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.walk import outer_names
 from edgeinfer_converters.quantize.execution import open_session, run_session
 
+_ZERO_POINT = 2  # its place among the inputs of a DequantizeLinear
 Values = dict[str, Array]
 
 

@@ -25,6 +25,7 @@ from edgeinfer_converters.quantize.affine import Affine, Form, activation_form, 
 from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.fitting import fit_weights
+from edgeinfer_converters.quantize.guard import guard_float_products
 from edgeinfer_converters.quantize.hessian import Columns, Gram, columns_of
 from edgeinfer_converters.quantize.operators import (
     PRODUCTS,
@@ -67,8 +68,7 @@ def quantize_int8(
 
     Weights are symmetric int8, one scale for each output channel (`per_channel`), biases int32 at the
     scale of the sum, activations as `integer` says. Operators named in `exclude` stay float, as do those
-    without an integer kernel; but ONNX Runtime quantizes the weights of a float convolution by itself
-    where it stands between quantized tensors (WeightBiasQuantization), so ask `integer_share`.
+    without an integer kernel.
     Products named in `two_part` take their input in two parts, see `two_part`; they must be plain Gemms.
     With `pad_channels` convolutions of few channels gain channels of zeros, see `padding`.
     Where `ranges` has a product's Gram matrix its weights are rounded so that its output changes least,
@@ -268,8 +268,8 @@ class _Writer:
         model = onnx.ModelProto()
         model.CopyFrom(self.view.model)
         graph = model.graph
-        for field in ("node", "initializer", "value_info"):
-            graph.ClearField(field)
+        for part in ("node", "initializer", "value_info"):
+            graph.ClearField(part)
         graph.node.extend(emitter.nodes)
         used = {name for node in emitter.nodes for name in node.input} | self.view.outputs
         kept = {**self.view.initializers, **emitter.initializers}
@@ -279,4 +279,4 @@ class _Writer:
             for value in graph.input:
                 if value.name in self.scales:
                     value.type.tensor_type.elem_type = kind
-        return infer_shapes(model)
+        return infer_shapes(guard_float_products(model))

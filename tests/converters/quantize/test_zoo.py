@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import onnx
 import pytest
 
 from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.importers.onnx import read_onnx
-from edgeinfer_converters.int8 import to_int8
+from edgeinfer_converters.int8 import Aims, calibrate, to_int8
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.quantize.share import integer_share
 
@@ -42,9 +44,12 @@ def test_no_worse_than_the_plain_quantizer_of_onnx_runtime(
     name = model.graph.input[0].name
     inputs = scorer.TASKS[task].calibration()[:SAMPLES]
     integer = Integer(activation=activation)  # type: ignore[arg-type]  # a parameter
-    result = to_int8(
-        model, lambda: ({name: one[None]} for one in inputs), len(inputs), integer, counted
-    ).quantized
+
+    def samples() -> Iterator[dict[str, np.ndarray]]:
+        return ({name: one[None]} for one in inputs)
+
+    calibration = calibrate(model, samples, len(inputs), counted)
+    result = to_int8(calibration, samples, len(inputs), Aims(integer), counted).quantized
     assert integer_share(result).share >= 0.99
     onnx.save(result, tmp_path / "int8.onnx")
     score = scorer.score(task, tmp_path / "int8.onnx")

@@ -1,0 +1,119 @@
+"""Float islands: the few operators that stay float in a mixed model, where rounding hurts most.
+
+A quantized tensor makes no noise any more once all integer operators around it are float. So each tensor
+has a gain, the noise that it alone makes at the outputs, and a cost, the multiply-accumulates of the
+products around it. A pointwise product that makes it costs none: it can be integer and give a float result
+(`rows`). Taken are the best gains for the cost until the share that may be float is used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import onnx
+
+from edgeinfer_converters.graph.macs import count_macs
+from edgeinfer_converters.graph.rows import is_pointwise
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.affine import Affine
+from edgeinfer_converters.quantize.noise import NoiseMeter
+from edgeinfer_converters.quantize.placement import Placement, place
+
+LEAST_GAIN = 0.003
+"""Of the whole noise: less is not worth a change of types."""
+
+
+@dataclass(frozen=True)
+class Islands:
+    """`nodes`: the operators that become float. `float_results`: products that stay integer, but for
+    their result. `gains`: the tensors that this frees, with the share of the noise that each makes alone."""
+
+    nodes: frozenset[str]
+    float_results: frozenset[str]
+    gains: Mapping[str, float]
+
+
+def choose_islands(
+    model: onnx.ModelProto,
+    floats: frozenset[str],
+    scales: Mapping[str, Affine],
+    meter: NoiseMeter,
+    max_share: float,
+    progress: Callable[[int], None],
+) -> Islands:
+    """The operators that should be float besides `floats`, with `max_share` of the multiply-accumulates
+    in float at most. `progress` is called with 1 after each of `count_tensors`."""
+    view = GraphView(model)
+    macs = count_macs(model)
+    placement = place(view, floats)
+    whole = meter.of(scales)
+    gains = {}
+    for leader, members in _groups(placement).items():
+        noise = meter.of({name: scales[name] for name in members})
+        gains[leader] = noise / whole if whole else 0.0
+        progress(1)
+    budget = max_share * sum(macs.values()) - sum(macs.get(name, 0) for name in placement.floats)
+    return _greedy(view, placement, floats, gains, macs, budget)
+
+
+def count_tensors(model: onnx.ModelProto, floats: frozenset[str]) -> int:
+    """How many tensors `choose_islands` measures."""
+    return len(_groups(place(GraphView(model), floats)))
+
+
+def _groups(placement: Placement) -> Mapping[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name in placement.tensors:
+        groups.setdefault(placement.leader[name], []).append(name)
+    return groups
+
+
+def _greedy(
+    view: GraphView,
+    placement: Placement,
+    floats: frozenset[str],
+    gains: Mapping[str, float],
+    macs: Mapping[str, int],
+    budget: float,
+) -> Islands:
+    groups = _groups(placement)
+    around = {leader: _around(view, placement, members) for leader, members in groups.items()}
+    makers = {leader: _pointwise_makers(view, placement, members) for leader, members in groups.items()}
+    worthy = [leader for leader in around if gains[leader] >= LEAST_GAIN]
+    nodes: frozenset[str] = frozenset()
+    freed: dict[str, float] = {}
+
+    def cost(leader: str) -> int:
+        return sum(macs.get(name, 0) for name in around[leader] - makers[leader] - nodes)
+
+    while worthy:
+        best = min(worthy, key=lambda leader: (cost(leader) / gains[leader], leader))
+        worthy.remove(best)
+        if cost(best) <= budget:
+            budget -= cost(best)
+            nodes |= around[best] - makers[best]
+            freed[best] = gains[best]
+    results = frozenset(name for leader in freed for name in makers[leader]) - nodes
+    return Islands(nodes, results, freed)
+
+
+def _around(view: GraphView, placement: Placement, members: list[str]) -> frozenset[str]:
+    """The integer operators that make or read a group of tensors."""
+    names = _with_absorbed(placement, members)
+    found = [view.producers[name] for name in names if name in view.producers]
+    found += [reader for name in names for reader in view.readers.get(name, ())]
+    return frozenset(node.name for node in found if node.name in placement.nodes)
+
+
+def _pointwise_makers(view: GraphView, placement: Placement, members: list[str]) -> frozenset[str]:
+    made = [view.producers[name] for name in _with_absorbed(placement, members) if name in view.producers]
+    return frozenset(
+        node.name for node in made if node.name in placement.nodes and is_pointwise(node, view)
+    )
+
+
+def _with_absorbed(placement: Placement, members: list[str]) -> list[str]:
+    """The tensors, and those before a clamp that their integers stand for too."""
+    behind = {target: source for source, target in placement.absorbed.items()}
+    return [*members, *(behind[name] for name in members if name in behind)]
