@@ -47,15 +47,23 @@ class Workshop:
         return self.data.calibration if self._calibrations else None
 
     def int8(self, graph: onnx.ModelProto, float_share: float = 0.0) -> Int8Model:
-        """The int8 or mixed model; calibrated once. Raises DataError without calibration data."""
-        samples = self.data.calibration
-        if samples is None:
-            raise DataError("int8 needs calibration data")
-        inputs = partial(_inputs_of, samples)
-        if not self._calibrations:
-            self._calibrations.append(calibrate(graph, inputs, len(samples), counted))
+        """The int8 or mixed model. Raises DataError without calibration data."""
+        calibration, samples = self.calibration(graph), self._samples()
         aims = Aims(self.profile.integer, self.on_cpu, float_share)
-        return to_int8(self._calibrations[0], inputs, len(samples), aims, counted)
+        return to_int8(calibration, partial(_inputs_of, samples), len(samples), aims, counted)
+
+    def calibration(self, graph: onnx.ModelProto) -> Calibration:
+        """What calibration has learnt, once. Raises DataError without calibration data."""
+        samples = self._samples()
+        if not self._calibrations:
+            inputs = partial(_inputs_of, samples)
+            self._calibrations.append(calibrate(graph, inputs, len(samples), counted))
+        return self._calibrations[0]
+
+    def _samples(self) -> Samples:
+        if self.data.calibration is None:
+            raise DataError("int8 needs calibration data")
+        return self.data.calibration
 
 
 @dataclass(frozen=True)

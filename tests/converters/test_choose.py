@@ -9,7 +9,7 @@ from edgeinfer.errors import CompatibilityError, UsageError
 from edgeinfer.host import Host
 from edgeinfer.profile import Cpu, Profile, load_profile, profile_names
 from edgeinfer.strict import replace
-from edgeinfer_converters.choose import Plan, Wishes, make_plan, same_instruction_set
+from edgeinfer_converters.choose import MIXED_SHARES, Plan, Wishes, make_plan, same_instruction_set
 
 PI = load_profile("raspberry-pi-4")
 JETSON = load_profile("jetson-orin-nano")
@@ -31,7 +31,7 @@ def with_speed(profile: Profile, **speeds: str) -> Profile:
 
 def test_auto_with_calibration_tries_int8_first() -> None:
     made = plan(Wishes(calibrated=True))
-    assert tried(made) == ["int8", "float32"]
+    assert tried(made) == ["int8", "mixed", "mixed", "float32"]
     assert made.runtime.name == "onnxruntime"
     assert "would prefer one for tflite" in made.decisions[0].reason
 
@@ -51,7 +51,19 @@ def test_auto_where_int8_is_slow() -> None:
 
 def test_auto_where_float16_is_the_default() -> None:
     assert tried(plan(Wishes(), profile=JETSON)) == ["float16", "float32"]
-    assert tried(plan(Wishes(calibrated=True), profile=JETSON)) == ["int8", "float16", "float32"]
+    assert tried(plan(Wishes(calibrated=True), profile=JETSON)) == [
+        *("int8", "mixed", "mixed"),
+        *("float16", "float32"),
+    ]
+
+
+def test_mixed_keeps_little_in_float_first_and_more_only_for_accuracy() -> None:
+    asked = plan(Wishes(precision="mixed", calibrated=True)).candidates
+    assert [one.precision for one in asked] == ["mixed", "mixed"]
+    assert [one.float_share for one in asked] == sorted(MIXED_SHARES)
+    assert [one.for_accuracy for one in asked] == [False, True]
+    auto = plan(Wishes(calibrated=True)).candidates
+    assert [one.for_accuracy for one in auto] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -84,7 +96,7 @@ def test_what_cannot_run_is_refused() -> None:
     ("wishes", "message", "hint"),
     [
         (Wishes(precision="int8"), "needs --calibration", "a folder of images"),
-        (Wishes(precision="mixed", calibrated=True), "--precision mixed", "auto, float32, float16, int8"),
+        (Wishes(precision="mixed"), "--precision mixed needs --calibration", "a folder of images"),
         (Wishes(prune="auto"), "does not prune", "--prune none"),
         (Wishes(prune="0.3"), "--prune 0.3", "--prune none"),
         (Wishes(model_format="tflite"), "emits onnx from onnx models only", "--format onnx"),

@@ -17,7 +17,9 @@ from edgeinfer_converters.choose import Candidate, Emitted, Plan
 from edgeinfer_converters.data import open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
 from edgeinfer_converters.evaluate import Accuracy
+from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.source import prepared_graph, read_source
 from edgeinfer_converters.verify import Comparison
@@ -106,16 +108,60 @@ def test_the_last_one_may_be_slow_but_keeps_the_budget(
         outcome_of(tmp_path, monkeypatch, {"int8": compared(drop=0.03)})
 
 
-def test_the_int8_model_is_made_once_and_only_if_needed(tmp_path: Path) -> None:
+def test_calibrated_is_once_and_only_if_needed(tmp_path: Path) -> None:
     shop = workshop(tmp_path)
     assert emit_best(shop, plan("float32")).chosen.comparison.worst_sqnr_db is not None
     assert shop.calibrated_on is None
     found = emit_best(shop, plan("int8")).chosen
     assert shop.calibrated_on is shop.data.calibration
     assert shop.graph is not None
-    assert shop.int8(shop.graph) is shop.int8(shop.graph)
+    assert shop.calibration(shop.graph) is shop.calibration(shop.graph)
     assert found.comparison.samples == 4
     assert found.timing is None
+
+
+@pytest.mark.parametrize(
+    ("int8", "tried"),
+    [
+        (compared(drop=0.02), ["int8", "mixed", "mixed"]),
+        (compared(slower=True), ["int8"]),
+    ],
+)
+def test_mixed_is_tried_only_for_the_sake_of_accuracy(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    int8: tuple[Comparison, Timing],
+    tried: list[Emitted],
+) -> None:
+    trials = {"int8": int8, "mixed": compared(drop=0.02), "float32": compared()}
+
+    def fake(_: Workshop, candidate: Candidate) -> EmittedModel:
+        return EmittedModel(candidate.precision, b"", *trials[candidate.precision])
+
+    monkeypatch.setattr(emit, "_emit", fake)
+    mixed = tuple(Candidate("mixed", "more accurate", share, for_accuracy=True) for share in (0.05, 0.2))
+    candidates = (Candidate("int8", "fast"), *mixed, Candidate("float32", "safe"))
+    found = emit_best(workshop(tmp_path), Plan("onnx", RUNTIME, candidates, ()))
+    assert [one.precision for one in found.rejected] == tried
+    assert found.chosen.precision == "float32"
+
+
+def test_mixed_that_was_asked_for_may_be_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emit, "_emit", lambda *_: EmittedModel("mixed", b"", *compared(slower=True)))
+    candidates = (Candidate("mixed", "asked for", 0.05), Candidate("mixed", "asked for", 0.2, True))
+    found = emit_best(workshop(tmp_path), Plan("onnx", RUNTIME, candidates, ()))
+    assert found.rejected == ()
+
+
+def test_a_mixed_model_says_what_stays_float(tmp_path: Path) -> None:
+    shop = workshop(tmp_path)
+    candidates = (Candidate("mixed", "asked for", 0.9),)
+    found = emit_best(shop, Plan("onnx", RUNTIME, candidates, ()))
+    assert found.chosen.precision == "mixed"
+    assert [one.what for one in found.decisions] == ["precision", "quantization"]
+    assert "operators in float" in found.decisions[1].choice
+    model = onnx.load_from_string(found.chosen.data)
+    assert 0 < integer_share(infer_shapes(model)).share < 1
 
 
 def test_int8_without_data(tmp_path: Path) -> None:

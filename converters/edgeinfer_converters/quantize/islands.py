@@ -108,9 +108,7 @@ def _around(view: GraphView, placement: Placement, members: list[str]) -> frozen
 
 def _pointwise_makers(view: GraphView, placement: Placement, members: list[str]) -> frozenset[str]:
     made = [view.producers[name] for name in _with_absorbed(placement, members) if name in view.producers]
-    return frozenset(
-        node.name for node in made if node.name in placement.nodes and is_pointwise(node, view)
-    )
+    return frozenset(node.name for node in made if node.name in placement.nodes and is_pointwise(node, view))
 
 
 def _with_absorbed(placement: Placement, members: list[str]) -> list[str]:

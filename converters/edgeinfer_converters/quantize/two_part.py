@@ -16,7 +16,8 @@ from edgeinfer_converters.quantize.affine import Affine, normal_scale
 from edgeinfer_converters.quantize.emitter import Emitter
 
 FINENESS = 16
-"""The rest is at most half a step: at this fineness it takes 17 levels, far from saturation."""
+"""The rest is at most half a step, 17 levels at this fineness; the others serve what the first part cuts
+off."""
 
 _SUM = "_sum"
 

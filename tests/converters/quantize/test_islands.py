@@ -1,0 +1,88 @@
+"""Operators that stay float in a mixed model."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+
+from edgeinfer.profile import Integer
+from edgeinfer_converters.graph.macs import count_macs
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.affine import Affine, activation_form, affine_of
+from edgeinfer_converters.quantize.islands import Islands, choose_islands, count_tensors
+from edgeinfer_converters.quantize.noise import NoiseMeter, noise_meter
+from edgeinfer_converters.quantize.placement import place
+from edgeinfer_converters.quantize.scales import choose_scales
+from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.quantize.static import quantize_int8
+from tests.fixtures.graphs import GRAPHS, bottlenecks, clipped, ranges_of, run, samples_of, sqnr_db
+
+U8 = Integer(activation="uint8")
+FORM = activation_form(U8)
+
+
+def setting(model: onnx.ModelProto) -> tuple[dict[str, Affine], NoiseMeter]:
+    view = GraphView(model)
+    scales = choose_scales(view, place(view), ranges_of(model), FORM, "mse")
+    return scales, noise_meter(model, samples_of(model, 4))
+
+
+def islands_of(model: onnx.ModelProto, share: float, coarse: str = "") -> Islands:
+    scales, meter = setting(model)
+    if coarse:
+        reach = 127 * 30 * scales[coarse].scale
+        scales[coarse] = affine_of(-reach, reach, FORM)
+    return choose_islands(model, frozenset(), scales, meter, share, lambda _: None)
+
+
+def test_the_noisiest_tensor_is_freed_first() -> None:
+    found = islands_of(clipped(), 0.6, coarse="x")
+    assert "x" in found.gains
+    assert found.gains["x"] > 0.9
+    assert "conv_a" in found.nodes
+
+
+def test_the_share_is_kept() -> None:
+    model = bottlenecks()
+    macs = count_macs(model)
+    for share in (0.0, 0.01, 0.1, 0.5, 1.0):
+        floats = sum(macs.get(name, 0) for name in islands_of(model, share).nodes)
+        assert floats <= share * sum(macs.values())
+
+
+def test_a_pointwise_product_gives_floats_instead_of_being_float() -> None:
+    found = islands_of(bottlenecks(), 0.05, coarse="j2")
+    assert "j2" in found.gains
+    assert "project2" in found.float_results
+    assert "project2" not in found.nodes
+    assert "add2" in found.nodes
+
+
+def test_every_tensor_is_measured_once() -> None:
+    model = bottlenecks()
+    scales, meter = setting(model)
+    seen: list[int] = []
+    choose_islands(model, frozenset(), scales, meter, 0.1, seen.append)
+    assert sum(seen) == count_tensors(model, frozenset())
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_all_in_float_is_the_float_model(name: str) -> None:
+    """Whatever makes noise is freed where everything may be float."""
+    model = GRAPHS[name]()
+    scales, meter = setting(model)
+    found = choose_islands(model, frozenset(), scales, meter, 1.0, lambda _: None)
+    left = place(GraphView(model), found.nodes)
+    noise = meter.of({key: scales[key] for key in left.tensors if key not in found.gains})
+    assert noise <= meter.of(scales) * 0.05 + 1e-12
+
+
+def test_mixed_is_closer_to_float_than_int8() -> None:
+    model = clipped()
+    found = islands_of(model, 0.6)
+    ranges = ranges_of(model)
+    int8, mixed = (quantize_int8(model, ranges, U8, exclude=nodes) for nodes in (frozenset(), found.nodes))
+    assert 0 < integer_share(mixed).share < integer_share(int8).share == 1.0
+    (sample,) = samples_of(model, 1, seed=4)
+    wanted = run(model, sample)[0]
+    assert sqnr_db(wanted, run(mixed, sample)[0]) > sqnr_db(wanted, run(int8, sample)[0]) + 1

@@ -1,0 +1,134 @@
+"""Residual streams that stay float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from edgeinfer.profile import Integer
+from edgeinfer_converters.graph.biases import add_biases
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
+from edgeinfer_converters.quantize.affine import Affine, activation_form, affine_of
+from edgeinfer_converters.quantize.noise import noise_meter
+from edgeinfer_converters.quantize.placement import Placement, place
+from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams
+from edgeinfer_converters.quantize.scales import choose_scales
+from edgeinfer_converters.quantize.share import integer_share
+from tests.fixtures.graphs import GRAPHS, bottlenecks, ranges_of, run, samples_of, sqnr_db
+
+U8 = Integer(activation="uint8")
+
+
+def setting(model: onnx.ModelProto) -> tuple[Placement, dict[str, Affine]]:
+    view = GraphView(model)
+    placement = place(view)
+    return placement, choose_scales(view, placement, ranges_of(model), activation_form(U8), "mse")
+
+
+def chosen(model: onnx.ModelProto, coarse: Mapping[str, float]) -> Widening:
+    """What is chosen where some tensors have a range that is this many times too wide."""
+    placement, scales = setting(model)
+    for name, times in coarse.items():
+        reach = 127 * scales[name].scale * times
+        scales[name] = affine_of(-reach, reach, activation_form(U8))
+    return choose_streams(model, placement, scales, noise_meter(model, samples_of(model, 4)))
+
+
+def test_the_sums_of_linear_bottlenecks_are_streams() -> None:
+    model = bottlenecks()
+    found = find_streams(GraphView(model), setting(model)[0])
+    assert [one.add for one in found] == ["add1", "add2"]
+    assert found[0].projections == {"project1": "j1"}
+    assert found[0].branches == {"first"}
+    assert found[0].readers == {"expand2"}
+    assert found[1].readers == {"last"}
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS.keys() - {"bottlenecks"}))
+def test_other_graphs_have_none(name: str) -> None:
+    model = GRAPHS[name]()
+    assert find_streams(GraphView(model), place(GraphView(model))) == []
+
+
+def test_a_stream_that_carries_the_noise_is_chosen() -> None:
+    found = chosen(bottlenecks(), {"b2": 20.0})
+    assert found.adds == {"add2"}
+    assert found.two_part == {"last"}
+    assert found.float_results == {"project2"}
+    assert found.shares["add2"] > 0.5
+
+
+def test_a_model_that_is_good_enough_is_left_alone() -> None:
+    placement, scales = setting(bottlenecks())
+    model = bottlenecks()
+    meter = noise_meter(model, samples_of(model, 4))
+    assert meter.of(scales) < 1e-3
+    assert choose_streams(model, placement, scales, meter) == Widening()
+
+
+def test_what_costs_too_much_is_not_done() -> None:
+    """Without the stem the readers of the stream are most of the model."""
+    model = bottlenecks(blocks=1)
+    stem = next(node for node in model.graph.node if node.name == "stem")
+    weights = next(tensor for tensor in model.graph.initializer if tensor.name == stem.input[1])
+    values = numpy_helper.to_array(weights)[:, :, 2:3, 2:3]
+    weights.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), weights.name))
+    for one in stem.attribute:
+        if one.name in ("pads", "kernel_shape"):
+            one.CopyFrom(onnx.helper.make_attribute(one.name, [0] * 4 if one.name == "pads" else [1, 1]))
+    large = onnx.ModelProto()
+    large.CopyFrom(model)
+    assert chosen(large, {"b1": 30.0}).adds == set()
+
+
+def widened(model: onnx.ModelProto, *, on_cpu: bool) -> Int8Model:
+    def inputs() -> object:
+        return samples_of(model, 16)
+
+    aims = Aims(U8, on_cpu=on_cpu)
+    return to_int8(calibrate(model, inputs, 16, silent), inputs, 16, aims, silent)  # type: ignore[arg-type]
+
+
+class _Silent:
+    def __enter__(self) -> object:
+        return lambda _: None
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def silent(_: int, __: str) -> _Silent:
+    return _Silent()
+
+
+def test_the_whole_chain_gains_and_stays_integer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgeinfer_converters.quantize.residual.GOOD_DB", 200.0)
+    monkeypatch.setattr("edgeinfer_converters.quantize.residual.MIN_SHARE", 0.01)
+    model = bottlenecks()
+    plain, better = widened(model, on_cpu=False), widened(model, on_cpu=True)
+    assert {one[0] for one in better.reasons} == {
+        "residual sum add1 in float",
+        "residual sum add2 in float",
+    }
+    assert plain.reasons == ()
+    onnx.checker.check_model(better.quantized, full_check=True)
+    assert integer_share(better.quantized).share == 1.0
+    samples = list(samples_of(model, 8, seed=9))
+    wanted = np.concatenate([run(model, one)[0] for one in samples])
+    before, after = (
+        sqnr_db(wanted, np.concatenate([run(one.quantized, sample)[0] for sample in samples]))
+        for one in (plain, better)
+    )
+    assert after > before + 1
+    twin = np.concatenate([run(better.twin, one)[0] for one in samples])
+    np.testing.assert_allclose(twin, wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_biases_are_given_to_all_that_is_written_as_rows() -> None:
+    model = add_biases(bottlenecks())
+    assert all(len(node.input) == 3 for node in model.graph.node if node.op_type == "Conv")
