@@ -27,13 +27,13 @@ def test_with_evaluation_data_all_calibration_data_are_calibrated_on(tmp_path: P
     assert data.described == "of the evaluation data"
 
 
-def test_without_them_a_fifth_is_held_out(tmp_path: Path) -> None:
+def test_without_them_a_tenth_is_held_out(tmp_path: Path) -> None:
     write_images(tmp_path / "cal", 20)
     data = opened(tmp_path / "cal", None)
     assert data.calibration is not None
     assert data.all_calibration is not None
     held_out = [sample.name for sample in data.verification]
-    assert len(held_out) == data.verification_count == 4
+    assert len(held_out) == data.verification_count == 2
     assert not set(held_out) & {sample.name for sample in data.calibration}
     assert len(data.all_calibration) == 20
     assert data.described == "held out of calibration"

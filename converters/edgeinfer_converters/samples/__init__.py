@@ -30,8 +30,10 @@ OPENERS: dict[Kind, str] = {
 """The module of each kind of data; it has `open_source(path, request) -> SampleSource`."""
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
-HELD_OUT_SHARE = 0.2
-MAX_HELD_OUT = 128
+HELD_OUT_SHARE = 0.1
+"""Enough to see that a model is sound; calibration does not learn from what is held out."""
+
+MIN_HELD_OUT, MAX_HELD_OUT = 2, 128
 MIN_TO_SPLIT = 10
 _CHUNK_BYTES = 1024 * 1024
 
@@ -63,13 +65,14 @@ class Samples:
         return replace(self, chosen=tuple(self.chosen[k] for k in sorted(picked)))
 
     def split(self, seed: int) -> tuple[Samples, Samples]:
-        """The larger part, and a fifth (128 at most) held out.
+        """The larger part, and a tenth (2 to 128) held out.
 
         Fewer than ten samples are too few to spare any: then both parts are the whole.
         """
         if len(self) < MIN_TO_SPLIT:
             return self, self
-        held_out = self.limit(min(MAX_HELD_OUT, int(len(self) * HELD_OUT_SHARE)), seed)
+        wanted = int(len(self) * HELD_OUT_SHARE)
+        held_out = self.limit(max(MIN_HELD_OUT, min(MAX_HELD_OUT, wanted)), seed)
         away = frozenset(held_out.chosen)
         return replace(self, chosen=tuple(k for k in self.chosen if k not in away)), held_out
 
