@@ -175,7 +175,19 @@ def _furnish(
     )
     on_cpu = _runs_on_cpu(plan)
     timed = same_instruction_set(host, profile) and on_cpu
-    return Workshop(source, graph, spec, file.labels, profile, host, samples, options.max_drop, timed, on_cpu)
+    return Workshop(
+        source=source,
+        graph=graph,
+        spec=spec,
+        labels=file.labels,
+        profile=profile,
+        host=host,
+        data=samples,
+        max_drop=options.max_drop,
+        timed=timed,
+        on_cpu=on_cpu,
+        effort=options.effort,
+    )
 
 
 def _tensors(

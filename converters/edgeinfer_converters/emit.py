@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 
 import onnx
 
@@ -20,9 +21,14 @@ from edgeinfer_converters.float16 import to_float16
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.progress import announce, counted, track
+from edgeinfer_converters.quantize.noise import noise_meter
+from edgeinfer_converters.quantize.ranges import CHOICES, Method
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.source import Source, serialized
 from edgeinfer_converters.verify import Comparison, compare
+
+MAX_COMPARED = 64
+"""Samples on which candidates of high effort are compared; they are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Workshop:
     max_drop: float
     timed: bool
     on_cpu: bool = True
+    effort: str = "default"
     _calibrations: list[Calibration] = field(default_factory=list)
 
     @property
@@ -47,10 +54,32 @@ class Workshop:
         return self.data.calibration if self._calibrations else None
 
     def int8(self, graph: onnx.ModelProto, float_share: float = 0.0) -> Int8Model:
-        """The int8 or mixed model. Raises DataError without calibration data."""
+        """The int8 or mixed model; with high effort the best of one for each rule for ranges.
+
+        Raises DataError without calibration data.
+        """
         calibration, samples = self.calibration(graph), self._samples()
         aims = Aims(self.profile.integer, self.on_cpu, float_share)
-        return to_int8(calibration, partial(_inputs_of, samples), len(samples), aims, counted)
+        made = {
+            method: to_int8(
+                calibration,
+                partial(_inputs_of, samples),
+                len(samples),
+                replace(aims, method=method),
+                counted,
+            )
+            for method in (sorted(CHOICES) if self.effort == "high" else [aims.method])
+        }
+        return made[aims.method] if len(made) == 1 else self._least_noisy(graph, made)
+
+    def _least_noisy(self, graph: onnx.ModelProto, made: Mapping[Method, Int8Model]) -> Int8Model:
+        """The model with the least noise on samples that nothing was learnt from."""
+        held_out = (sample.inputs for sample in islice(self.data.verification, MAX_COMPARED))
+        meter = noise_meter(graph, held_out)
+        noise = {method: meter.of_model(one.quantized) for method, one in made.items()}
+        best = min(noise, key=lambda method: (noise[method], method))
+        why = f"of {len(noise)} rules the one with the least noise at the outputs, on verification data"
+        return replace(made[best], reasons=((f"ranges by {best}", why), *made[best].reasons))
 
     def calibration(self, graph: onnx.ModelProto) -> Calibration:
         """What calibration has learnt, once. Raises DataError without calibration data."""

@@ -22,7 +22,7 @@ from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
 from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
-from edgeinfer_converters.quantize.ranges import Ranges
+from edgeinfer_converters.quantize.ranges import Method, Ranges
 from edgeinfer_converters.quantize.residual import choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import MAX_SAMPLES, correct_biases
@@ -57,6 +57,7 @@ class Int8Model:
 class Aims:
     """What the model is made for.
 
+    `method`: the rule that ranges of activations are chosen by.
     `on_cpu`: it runs on ONNX Runtime's own kernels, and may use what only they are good at.
     `float_share`: of the multiply-accumulates, that may stay float where rounding hurts most.
     """
@@ -64,6 +65,7 @@ class Aims:
     integer: Integer
     on_cpu: bool = True
     float_share: float = 0.0
+    method: Method = "mse"
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def to_int8(
         exclude=draft.floats,
         two_part=draft.two_part,
         pad_channels=aims.on_cpu,
+        method=aims.method,
     )
     with progress(min(count, MAX_SAMPLES), "correcting biases"):
         corrected = correct_biases(draft.graph, quantized, inputs, count)
@@ -138,9 +141,8 @@ def to_int8(
 
 
 def _scales(draft: _Draft, placement: Placement, aims: Aims) -> dict[str, Affine]:
-    return choose_scales(
-        GraphView(draft.graph), placement, draft.ranges, activation_form(aims.integer), "mse"
-    )
+    form = activation_form(aims.integer)
+    return choose_scales(GraphView(draft.graph), placement, draft.ranges, form, aims.method)
 
 
 def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress) -> _Draft:

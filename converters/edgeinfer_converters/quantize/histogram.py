@@ -42,10 +42,20 @@ class Histogram:
         """How many values were counted."""
         return int(self.counts.sum())
 
+    @property
+    def width(self) -> float:
+        """Of each bin."""
+        return math.ldexp(1.0, self.exponent)
+
     def centres(self) -> npt.NDArray[np.float64]:
         """The middle of each bin."""
         indices = np.arange(self.first, self.first + len(self.counts), dtype=np.float64)
-        return (indices + 0.5) * math.ldexp(1.0, self.exponent)
+        return (indices + 0.5) * self.width
+
+    def edges(self) -> npt.NDArray[np.float64]:
+        """The bounds of the bins, one more than there are bins."""
+        indices = np.arange(self.first, self.first + len(self.counts) + 1, dtype=np.float64)
+        return indices * self.width
 
     def __add__(self, other: Histogram) -> Histogram:
         """The histogram of both sets of values."""

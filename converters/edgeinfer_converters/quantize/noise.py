@@ -2,7 +2,8 @@
 
 Quantization noise of different tensors hardly correlates, so that the noise of all of them is about the
 sum of what each makes alone; what one tensor makes is measured at the model's outputs, with everything
-else in float.
+else in float. Probabilities are measured in front of their Softmax or Sigmoid: where these are sure of
+themselves, noise does not show until it turns a decision.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import open_session, run_session
 
+_PROBABILITIES = frozenset({"Identity", "LogSoftmax", "Sigmoid", "Softmax"})
+
 
 @dataclass(frozen=True)
 class NoiseMeter:
@@ -29,8 +32,16 @@ class NoiseMeter:
     outputs: Sequence[Sequence[Array]]
 
     def of(self, scales: Mapping[str, Affine]) -> float:
-        """The noise with the tensors of `scales` quantized: the mean over the outputs of error to signal."""
-        noisy = list(_run(with_rounding(self.model, scales), self.samples))
+        """The noise with the tensors of `scales` quantized."""
+        return self._of(with_rounding(self.model, scales))
+
+    def of_model(self, quantized: onnx.ModelProto) -> float:
+        """The noise of a model that was quantized from the one measured."""
+        return self._of(with_logits(quantized))
+
+    def _of(self, model: onnx.ModelProto) -> float:
+        """The mean over the outputs of error to signal."""
+        noisy = list(_run(model, self.samples))
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [
@@ -46,7 +57,29 @@ class NoiseMeter:
 def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
-    return NoiseMeter(model, kept, list(_run(model, kept)))
+    measured = with_logits(model)
+    return NoiseMeter(measured, kept, list(_run(measured, kept)))
+
+
+def with_logits(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with what its probabilities are made of as outputs instead of them."""
+    view = GraphView(model)
+    names = dict.fromkeys(_in_front(value.name, view) for value in model.graph.output)
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    changed.graph.ClearField("output")
+    changed.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
+    )
+    return changed
+
+
+def _in_front(name: str, view: GraphView) -> str:
+    producer = view.producers.get(name)
+    while producer is not None and producer.op_type in _PROBABILITIES and producer.input[0] in view.floats:
+        name = producer.input[0]
+        producer = view.producers.get(name)
+    return name
 
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:

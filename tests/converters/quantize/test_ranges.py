@@ -10,8 +10,16 @@ from hypothesis.extra import numpy as hnp
 
 from edgeinfer_converters.quantize.activations import SILU
 from edgeinfer_converters.quantize.affine import Affine, Form
-from edgeinfer_converters.quantize.histogram import histogram_of
-from edgeinfer_converters.quantize.ranges import CHOICES, choose, least_squared_error, min_max, squared_errors
+from edgeinfer_converters.quantize.histogram import Histogram, histogram_of
+from edgeinfer_converters.quantize.ranges import (
+    CHOICES,
+    TAIL,
+    _divergence,
+    choose,
+    least_squared_error,
+    min_max,
+    squared_errors,
+)
 
 PLAIN = Form("uint8", symmetric=False)
 FORMS = [Form(dtype, symmetric) for dtype in ("int8", "uint8") for symmetric in (False, True)]
@@ -98,3 +106,36 @@ def test_what_a_gate_closes_costs_no_levels(form: Form) -> None:
         np.square(SILU.apply(one.dequantize(one.quantize(values))) - wanted).mean() for one in (gated, plain)
     ]
     assert errors[0] < errors[1] / 4
+
+
+def heavy_tailed(count: int = 200_000) -> np.ndarray:
+    return np.random.default_rng(3).standard_t(3, count).astype(np.float32)
+
+
+def test_percentile_cuts_off_the_tails_and_no_more() -> None:
+    values = heavy_tailed()
+    affine = choose(histogram_of(values), PLAIN, "percentile")
+    low = (PLAIN.low - affine.zero_point) * affine.scale
+    high = (PLAIN.high - affine.zero_point) * affine.scale
+    width = 2.0 ** histogram_of(values).exponent + affine.scale
+    for bound, wanted in ((low, np.quantile(values, TAIL)), (high, np.quantile(values, 1 - TAIL))):
+        assert abs(bound - wanted) <= width
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_entropy_cuts_off_an_outlier_but_keeps_a_uniform_range(form: Form) -> None:
+    outlier = np.append(np.random.default_rng(0).normal(0, 1, 100_000), 60.0).astype(np.float32)
+    histogram = histogram_of(outlier)
+    assert choose(histogram, form, "entropy").scale < 0.5 * min_max(histogram, form).scale
+    uniform = histogram_of(np.linspace(-1, 1, 100_000, dtype=np.float32))
+    kept = choose(uniform, form, "entropy").scale / min_max(uniform, form).scale
+    assert kept > 0.9
+
+
+def test_the_divergence_of_what_is_kept_whole_is_that_of_its_rounding() -> None:
+    """By hand: four bins in two levels, none cut off."""
+    histogram = Histogram(0, 0, np.array([3, 1, 2, 2]), 0.0, 4.0)
+    affine = Affine(2.0, 0, Form("uint8", symmetric=False))
+    found = _divergence(histogram.centres(), histogram.counts.astype(np.float64), affine)
+    # Centres 0.5 | 1.5, 2.5 | 3.5 fall on the levels 0, 1 and 2: 3 | 1.5, 1.5 | 2 stand for 3 | 1, 2 | 2.
+    assert found == pytest.approx((1 * np.log(1 / 1.5) + 2 * np.log(2 / 1.5)) / 8)
