@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,10 @@ from edgeinfer_converters.data import open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.int8 import Aims, Calibration, Inputs, Int8Model, Progress
 from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.quantize.noise import noise_meter
+from edgeinfer_converters.quantize.ranges import CHOICES
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.source import prepared_graph, read_source
@@ -162,6 +166,36 @@ def test_a_mixed_model_says_what_stays_float(tmp_path: Path) -> None:
     assert "operators in float" in found.decisions[1].choice
     model = onnx.load_from_string(found.chosen.data)
     assert 0 < integer_share(infer_shapes(model)).share < 1
+
+
+def test_high_effort_takes_the_rule_with_the_least_noise_on_held_out_samples(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = dataclasses.replace(workshop(tmp_path), effort="high")
+    assert shop.graph is not None
+    tried: dict[str, Int8Model] = {}
+    real = emit.to_int8
+
+    def remembered(
+        calibration: Calibration, inputs: Inputs, count: int, aims: Aims, steps: Progress
+    ) -> Int8Model:
+        tried[aims.method] = real(calibration, inputs, count, aims, steps)
+        return tried[aims.method]
+
+    monkeypatch.setattr(emit, "to_int8", remembered)
+    found = shop.int8(shop.graph)
+    assert sorted(tried) == sorted(CHOICES)
+    meter = noise_meter(shop.graph, [sample.inputs for sample in shop.data.verification])
+    noise = {method: meter.of_model(one.quantized) for method, one in tried.items()}
+    best = min(noise, key=lambda method: noise[method])
+    assert found.quantized is tried[best].quantized
+    assert found.reasons[0][0] == f"ranges by {best}"
+
+
+def test_default_effort_tries_one_rule(tmp_path: Path) -> None:
+    shop = workshop(tmp_path)
+    assert shop.graph is not None
+    assert shop.int8(shop.graph).reasons == ()
 
 
 def test_int8_without_data(tmp_path: Path) -> None:

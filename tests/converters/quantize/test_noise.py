@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
 
+from edgeinfer.profile import Integer
 from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
-from edgeinfer_converters.quantize.noise import noise_meter, with_rounding
-from tests.fixtures.graphs import GRAPHS, bottlenecks, graph_of, run, samples_of
+from edgeinfer_converters.quantize.noise import noise_meter, with_logits, with_rounding
+from edgeinfer_converters.quantize.static import quantize_int8
+from tests.fixtures.graphs import GRAPHS, bottlenecks, graph_of, ranges_of, run, samples_of, sqnr_db
 
 U8 = Form("uint8", symmetric=False)
 
@@ -60,3 +62,32 @@ def test_only_what_is_named_is_rounded(name: str) -> None:
 def test_a_silent_output_is_no_division_by_zero() -> None:
     model = graph_of([helper.make_node("Mul", ["x", "none"], ["y"])], (1, 4, 8, 8), {"none": np.array(0.0)})
     assert noise_meter(model, samples_of(model, 2)).of({"x": affine_of(-1, 1, U8)}) == 0.0
+
+
+def classifier() -> onnx.ModelProto:
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"], "flatten"),
+        helper.make_node("Gemm", ["f", "w"], ["logits"], "linear"),
+        helper.make_node("Softmax", ["logits"], ["y"], "softmax"),
+    ]
+    weights = np.random.default_rng(0).normal(0, 3, (16, 4))
+    return graph_of(nodes, (1, 4), {"w": weights}, shape=(1, 4, 2, 2))
+
+
+def test_probabilities_are_measured_in_front_of_their_softmax() -> None:
+    assert [value.name for value in with_logits(classifier()).graph.output] == ["logits"]
+    plain = bottlenecks()
+    assert with_logits(plain).graph.output[0].name == plain.graph.output[0].name
+
+
+def test_the_noise_of_a_model_that_was_quantized() -> None:
+    model = classifier()
+    meter = noise_meter(model, samples_of(model, 4))
+    assert meter.of_model(model) == 0.0
+    quantized = quantize_int8(model, ranges_of(model), Integer(activation="uint8"))
+    found = meter.of_model(quantized)
+    samples = list(samples_of(model, 4))
+    wanted, given = (
+        np.concatenate([run(with_logits(one), sample)[0] for sample in samples]) for one in (model, quantized)
+    )
+    assert 10 * np.log10(1 / found) == pytest.approx(sqnr_db(wanted, given), abs=1.0)
