@@ -13,6 +13,7 @@ from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 from edgeinfer_converters.calibrate import observe, stream
 from edgeinfer_converters.graph.biases import add_biases
+from edgeinfer_converters.graph.gemms import fold_factors
 from edgeinfer_converters.graph.rows import as_rows
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
@@ -110,7 +111,7 @@ def calibrate(graph: onnx.ModelProto, inputs: Inputs, count: int, progress: Prog
     """
     with_biases = onnx.ModelProto()
     with_biases.CopyFrom(graph)
-    add_biases(with_biases)
+    add_biases(fold_factors(with_biases))
     equal, floats = _equalized(with_biases, inputs, count, progress)
     with progress(count, "calibrating") as advance:
         return Calibration(equal, observe(equal, inputs(), total=count, progress=advance, grams=True), floats)

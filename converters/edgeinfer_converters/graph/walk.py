@@ -39,13 +39,21 @@ def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
 
 
 def outer_names(node: onnx.NodeProto) -> set[str]:
-    """The names that a node's subgraphs read and that may belong to the graphs around it."""
+    """The names that a node's subgraphs read and do not make themselves: of the graphs around it."""
     names: set[str] = set()
-    for graph in subgraphs(node):
-        for inner in nested_nodes(graph.node):
-            names.update(inner.input)
+    made = {""}
+    for graph in _nested_graphs(node):
         names.update(output.name for output in graph.output)
-    return names - {""}
+        made.update(value.name for value in (*graph.input, *graph.initializer))
+        for inner in graph.node:
+            names.update(inner.input)
+            made.update(inner.output)
+    return names - made
+
+
+def _nested_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    for inner in nested_nodes([node]):
+        yield from subgraphs(inner)
 
 
 def is_standard(node: onnx.NodeProto) -> bool:
