@@ -34,7 +34,7 @@ def fit_weights(
     """
     rows = as_rows(node, weights).astype(np.float64)
     arranged = columns.arrange(rows)
-    plain = plain_scales(weights, axis, bound)
+    plain = plain_scales(weights, axis, bound, smallest_scales)
     best: tuple[Floats, Array, Array] | None = None
     fits = FITS if axis is not None and columns.width <= _FEW else np.ones(1)
     for fit in fits:

@@ -24,6 +24,10 @@ _MAX_BIAS = 2**30
 """Biases use half of int32: the other half is left to the sum of products."""
 
 
+_BIAS_ROOM = 64
+"""Of a channel without weights: its bias takes 24 bits, and correcting it has room."""
+
+
 @dataclass(frozen=True)
 class IntegerWeights:
     """int8 weights; `scales` float32 has one scale for each index on `axis`, or one for all (None)."""
@@ -47,10 +51,9 @@ def quantize_weights(
 ) -> IntegerWeights:
     """Round float32 weights to integers from -bound to bound; |error| <= scale / 2.
 
-    A channel of zeros takes the largest scale of the others. `smallest_scales`, of the shape of the
-    scales, raises those for which a bias would not fit into int32.
+    `smallest_scales`, of the shape of the scales, raises those for which a bias would not fit into int32.
     """
-    plain = plain_scales(weights, axis, bound)
+    plain = plain_scales(weights, axis, bound, smallest_scales)
     scales = representable(plain * _best_fits(weights, plain, axis, bound), smallest_scales)
     divisor = scales if axis is None else _along(scales, weights.ndim, axis)
     stored = np.clip(np.rint(weights.astype(np.float64) / divisor), -bound, bound).astype(np.int8)
@@ -65,13 +68,23 @@ def with_zeros(weights: IntegerWeights, added: int) -> IntegerWeights:
     return IntegerWeights(stored, weights.scales, weights.axis)
 
 
-def plain_scales(weights: Array, axis: int | None, bound: int) -> npt.NDArray[np.float64]:
-    """The scales with which the largest weight of each channel becomes `bound`."""
+def plain_scales(
+    weights: Array,
+    axis: int | None,
+    bound: int,
+    smallest_scales: npt.NDArray[np.float64] | None = None,
+) -> npt.NDArray[np.float64]:
+    """The scales with which the largest weight of each channel becomes `bound`.
+
+    A channel of zeros is its bias: its scale is such that the bias fits well (`smallest_scales`), or the
+    largest of the others where it has none.
+    """
     axes = tuple(index for index in range(weights.ndim) if index != axis)
     largest = np.abs(weights).max(axis=axes, initial=0.0).astype(np.float64)
-    scales: npt.NDArray[np.float64] = (
-        np.where(largest > 0, largest, largest.max(initial=0.0) or float(bound)) / bound
-    )
+    silent = np.full_like(largest, (largest.max(initial=0.0) or float(bound)) / bound)
+    if smallest_scales is not None:
+        silent = np.where(smallest_scales > SMALLEST_SCALE, smallest_scales * _BIAS_ROOM, silent)
+    scales: npt.NDArray[np.float64] = np.where(largest > 0, largest / bound, silent)
     return scales
 
 

@@ -15,12 +15,14 @@ from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import filters, graph_of, ranges_of, run, samples_of
 
 
-def stem(channels: int, kernel: tuple[int, int] = (3, 3), group: int = 1) -> onnx.ModelProto:
-    weights = filters(4 * group, channels // group, 1)
+def stem(
+    channels: int, kernel: tuple[int, int] = (3, 3), group: int = 1, outputs: int = 16
+) -> onnx.ModelProto:
+    weights = filters(outputs * group, channels // group, 1)
     weights = np.random.default_rng(1).normal(0, 0.4, (*weights.shape[:2], *kernel))
     nodes = [helper.make_node("Conv", ["x", "w"], ["y"], "conv", group=group)]
     size = [8 - length + 1 for length in kernel]
-    return graph_of(nodes, (1, 4 * group, *size), {"w": weights}, shape=(1, channels, 8, 8))
+    return graph_of(nodes, (1, outputs * group, *size), {"w": weights}, shape=(1, channels, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,12 @@ def stem(channels: int, kernel: tuple[int, int] = (3, 3), group: int = 1) -> onn
 )
 def test_up_to_a_multiple_of_four_where_it_pays(channels: int, kernel: tuple[int, int], added: int) -> None:
     view = GraphView(stem(channels, kernel))
+    assert added_channels(view.nodes[0], view) == added
+
+
+@pytest.mark.parametrize(("outputs", "added"), [(8, 0), (12, 0), (16, 1), (20, 0), (24, 1), (64, 1)])
+def test_only_where_the_fast_kernel_takes_the_outputs(outputs: int, added: int) -> None:
+    view = GraphView(stem(3, outputs=outputs))
     assert added_channels(view.nodes[0], view) == added
 
 
@@ -73,10 +81,11 @@ def test_other_readers_of_the_same_tensor_see_no_zeros() -> None:
         helper.make_node("Add", ["a", "b"], ["c"], "add"),
         helper.make_node("Conv", ["c", "u"], ["y"], "last"),
     ]
-    weights = {"w": filters(3, 3), "v": filters(3, 1, seed=1), "u": filters(4, 3, 1, seed=2)}
+    weights = {"w": filters(24, 3), "v": filters(24, 1, seed=1), "u": filters(4, 24, 1, seed=2)}
     model = graph_of(nodes, (1, 4, 6, 6), weights, shape=(1, 3, 8, 8))
     plain = quantize_int8(model, ranges_of(model), Integer(activation="uint8"))
     padded = quantize_int8(model, ranges_of(model), Integer(activation="uint8"), pad_channels=True)
+    assert [node.op_type for node in padded.graph.node].count("Pad") == 1
     (sample,) = samples_of(model, 1, seed=5)
     np.testing.assert_array_equal(run(plain, sample)[0], run(padded, sample)[0])
 

@@ -107,3 +107,17 @@ def test_a_bias_beyond_int32_saturates() -> None:
 @pytest.mark.parametrize("bound", [FULL_BOUND, REDUCED_BOUND])
 def test_two_products_with_reduced_weights_fit_into_16_bits(bound: int) -> None:
     assert (2 * 255 * bound <= np.iinfo(np.int16).max) == (bound == REDUCED_BOUND)
+
+
+@pytest.mark.parametrize("bias", [1e-4, 3.0, -1e3])
+@pytest.mark.parametrize("axis", [0, None])
+def test_a_channel_without_weights_keeps_its_bias(bias: float, axis: int | None) -> None:
+    weights = np.zeros((2, 3), np.float32)
+    if axis == 0:
+        weights[0] = [1.0, -2.0, 3.0]
+    biases, input_scale = np.array([0.5, bias]), 0.02
+    floor = smallest_weight_scales(biases, input_scale, axis)
+    found = quantize_weights(weights, axis, smallest_scales=floor)
+    stored, scales = quantize_bias(biases, input_scale, found.scales)
+    assert (stored * scales.astype(np.float64))[1] == pytest.approx(bias, rel=1e-4 if axis == 0 else 1e-2)
+    np.testing.assert_array_equal(found.dequantize()[1], 0)
