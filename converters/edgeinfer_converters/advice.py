@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.samples import Samples
+from edgeinfer_converters.saturation import Saturated
 from edgeinfer_converters.verify import Comparison
 
 FEW_SAMPLES = 100
+WORST = 3
+"""Tensors out of their range that are named."""
+
 GOOD_SQNR_DB = 10.0
 """Below this the noise of an output has more than a tenth of its power."""
 
@@ -14,16 +20,32 @@ POOR_TOP_1 = 0.5
 """Below this it is more likely that pictures reach the model the wrong way than that it is so bad."""
 
 
-def advice(calibrated_on: Samples | None, comparison: Comparison, max_drop: float) -> tuple[str, ...]:
+def advice(
+    calibrated_on: Samples | None,
+    comparison: Comparison,
+    max_drop: float,
+    saturated: Sequence[Saturated] = (),
+) -> tuple[str, ...]:
     """Warnings on the data that were calibrated on, if any were; and on the model, where no labelled data
-    hold it to its budget."""
-    return (*_on_data(calibrated_on), *_on_model(comparison, max_drop))
+    hold it to its budget. `saturated`: tensors that the evaluation data drive out of their ranges."""
+    return (*_on_data(calibrated_on), *_on_ranges(saturated), *_on_model(comparison, max_drop))
 
 
 def _on_data(samples: Samples | None) -> tuple[str, ...]:
     if samples is None or len(samples) >= FEW_SAMPLES:
         return ()
     return (f"calibrated on {len(samples)} samples; some hundred typical ones are better",)
+
+
+def _on_ranges(saturated: Sequence[Saturated]) -> tuple[str, ...]:
+    if not saturated:
+        return ()
+    named = ", ".join(f"{one.found:.1%} of `{one.tensor}`" for one in saturated[:WORST])
+    more = f" and {len(saturated) - WORST} more tensors" if len(saturated) > WORST else ""
+    return (
+        f"the evaluation data leave the ranges that calibration has seen ({named}{more}): "
+        "are the --calibration data typical, and prepared in the same way?",
+    )
 
 
 def _on_model(comparison: Comparison, max_drop: float) -> tuple[str, ...]:

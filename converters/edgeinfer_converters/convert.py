@@ -54,6 +54,7 @@ from edgeinfer_converters.report import (
 )
 from edgeinfer_converters.report.examine import Subject, examine
 from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
+from edgeinfer_converters.saturation import Saturated, saturated_tensors
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, read_source, serialized
 from edgeinfer_converters.threshold import learn_threshold, needs_threshold
 
@@ -281,7 +282,7 @@ def _report(
         data=workshop.data.described,
         comparison=emitted.comparison,
         max_drop=options.max_drop,
-        warnings=(*plan.warnings, *advice(workshop.calibrated_on, emitted.comparison, options.max_drop)),
+        warnings=(*plan.warnings, *_advice(options, workshop, emitted)),
         golden_samples=golden_samples,
         rejected=tuple(
             Trial(
@@ -298,6 +299,16 @@ def _report(
         integer=_integer(parcel),
         development_key="" if options.key else str(user_trust_folder() / DEVELOPMENT_NAME),
     )
+
+
+def _advice(options: BuildOptions, workshop: Workshop, emitted: EmittedModel) -> tuple[str, ...]:
+    calibration, evaluation = workshop.calibrated_on, workshop.data.evaluation
+    saturated: tuple[Saturated, ...] = ()
+    if emitted.twin is not None and calibration is not None and evaluation is not None:
+        quantized = onnx.load_from_string(emitted.data)
+        inputs = ((sample.inputs for sample in samples) for samples in (calibration, evaluation))
+        saturated = saturated_tensors(emitted.twin, infer_shapes(quantized), *inputs)
+    return advice(calibration, emitted.comparison, options.max_drop, saturated)
 
 
 def _write_details(

@@ -10,6 +10,7 @@ import pytest
 from edgeinfer_converters.advice import advice
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.samples import Samples, open_samples
+from edgeinfer_converters.saturation import Saturated
 from edgeinfer_converters.verify import Comparison
 from tests.fixtures.data import image_request
 
@@ -66,3 +67,11 @@ def test_a_model_that_is_fed_wrongly(metric: str, reference: float | None, *, wa
     found = advice(None, Comparison(samples=5, sqnr_db={"a": 30.0}, accuracy=accuracy), 0.01)
     assert bool(found) is warned
     assert all("check size, color, mean and std" in text for text in found)
+
+
+def test_data_out_of_range_are_named_the_worst_first() -> None:
+    found = [Saturated(f"t{number}", 0.001, 0.5 - number / 10) for number in range(5)]
+    (text,) = advice(None, GOOD, 0.01, found)
+    assert "(50.0% of `t0`, 40.0% of `t1`, 30.0% of `t2` and 2 more tensors)" in text
+    assert "are the --calibration data typical" in text
+    assert advice(None, GOOD, 0.01, []) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -209,7 +210,7 @@ def grouped_transposed_convolution() -> onnx.ModelProto:
     return graph_of(nodes, (1, *PLANE), {"w": filters(4, 2, 2)})
 
 
-def scaled_gemm(**attributes: float) -> onnx.ModelProto:
+def scaled_gemm(**attributes: Any) -> onnx.ModelProto:
     nodes = [
         helper.make_node("Flatten", ["x"], ["f"], "flatten"),
         helper.make_node("Gemm", ["f", "w", "b"], ["y"], "linear", **attributes),

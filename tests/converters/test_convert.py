@@ -221,6 +221,21 @@ def test_without_labels_the_budget_only_warns(
     assert "look at real results before you trust" in " ".join(capsys.readouterr().out.split())
 
 
+def test_calibration_data_that_are_not_like_the_evaluation_data(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Calibrated on pictures that are nearly gray."""
+    label_by_the_model(work)
+    for path in sorted((work / "cal").iterdir()):
+        frame = cv2.imread(str(path))
+        assert frame is not None
+        cv2.imwrite(str(path), (128 + (frame.astype(float) - 128) / 40).astype(np.uint8))
+    assert build("--calibration", "cal", "--evaluate", "eval", "--max-drop", "1", "--precision", "int8") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "the evaluation data leave the ranges that calibration has seen" in words
+    assert "of `image`" in words
+
+
 @pytest.mark.parametrize(("slower", "precision"), [(False, "int8"), (True, "float32")])
 def test_auto_never_chooses_what_is_slower(
     work: Path,

@@ -19,7 +19,7 @@ from edgeinfer_converters.data import open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.graph.shapes import infer_shapes
-from edgeinfer_converters.int8 import Aims, Calibration, Inputs, Int8Model, Progress
+from edgeinfer_converters.int8 import Aims, Calibration, Inputs, Int8Model, Progress, to_int8
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.ranges import CHOICES
@@ -174,12 +174,11 @@ def test_high_effort_takes_the_rule_with_the_least_noise_on_held_out_samples(
     shop = dataclasses.replace(workshop(tmp_path), effort="high")
     assert shop.graph is not None
     tried: dict[str, Int8Model] = {}
-    real = emit.to_int8
 
     def remembered(
         calibration: Calibration, inputs: Inputs, count: int, aims: Aims, steps: Progress
     ) -> Int8Model:
-        tried[aims.method] = real(calibration, inputs, count, aims, steps)
+        tried[aims.method] = to_int8(calibration, inputs, count, aims, steps)
         return tried[aims.method]
 
     monkeypatch.setattr(emit, "to_int8", remembered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import onnx
@@ -86,9 +87,7 @@ class Builder:
             return
         self._node(kind.capitalize(), [source, other], target, channels)
 
-    def _node(
-        self, kind: str, inputs: list[str], target: str, channels: int = 0, **attributes: object
-    ) -> None:
+    def _node(self, kind: str, inputs: list[str], target: str, channels: int = 0, **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [target], f"{kind}_{target}", **attributes))
         if channels:
             self.planes.append((target, channels))

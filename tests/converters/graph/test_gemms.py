@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -15,7 +17,7 @@ from tests.fixtures.graphs import graph_of, run, samples_of
 FACTORS = st.floats(-4, 4, width=32)
 
 
-def linear(*, bias: bool = True, twice: bool = False, **attributes: float) -> onnx.ModelProto:
+def linear(*, bias: bool = True, twice: bool = False, **attributes: Any) -> onnx.ModelProto:
     rng = np.random.default_rng(0)
     inputs = ["x", "w", "b"] if bias else ["x", "w"]
     nodes = [helper.make_node("Gemm", inputs, ["y" if not twice else "h"], "linear", **attributes)]
