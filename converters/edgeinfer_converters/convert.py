@@ -52,7 +52,6 @@ from edgeinfer_converters.report import (
     check_report_folder,
     write_report,
 )
-from edgeinfer_converters.report.examine import Subject, examine
 from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, read_source, serialized
 from edgeinfer_converters.threshold import learn_threshold, needs_threshold
@@ -292,6 +291,8 @@ def _write_details(
     folder: Path, report: Report, workshop: Workshop, emitted: EmittedModel, parcel: Parcel
 ) -> Report:
     """Both files of `--report`; the report with the details that only they are worth."""
+    from edgeinfer_converters.report.examine import Subject, examine  # pictures bring OpenCV
+
     data = workshop.data
     subject = Subject(
         emitted=emitted.data,

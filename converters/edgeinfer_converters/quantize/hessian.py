@@ -120,10 +120,12 @@ class GramObserver:
             self._add()
 
     def result(self) -> Gram:
-        """The mean over all columns seen."""
+        """The mean over all columns seen; nothing can be added any more, the sums become the means."""
         self._add()
         count = max(self._positions, 1)
-        return Gram(self._sum / count, self._total / count, self._positions)
+        self._sum /= count
+        self._total /= count
+        return Gram(self._sum, self._total, self._positions)
 
     def _add(self) -> None:
         if not self._waiting:
