@@ -187,8 +187,7 @@ def _equalized(
         return graph, frozenset()
     ranges = ChannelRanges(names)
     with progress(count, "equalizing channels") as advance:
-        for values in stream(graph, names, inputs(), total=count):
+        for values in stream(graph, names, inputs(), total=count, progress=advance):
             ranges.update(values)
-            advance(1)
     opened, floats = open_gates(equalize(graph, ranges.result()), ranges.result())
     return infer_shapes(opened), floats

@@ -54,13 +54,14 @@ class ChannelRanges:
     """The extremes of each channel (axis 1) of tensors, while samples stream by."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
+        self._names = frozenset(names)
         self._seen: dict[str, Extremes] = {}
 
     def update(self, values: Mapping[str, Array]) -> None:
-        """Take in one sample: each tensor with its channels on axis 1."""
-        for name in self._names:
-            array = values[name]
+        """Take in some tensors of a sample, with their channels on axis 1; others are passed over."""
+        for name, array in values.items():
+            if name not in self._names:
+                continue
             axes = (0, *range(2, array.ndim))
             new = Extremes(array.min(axis=axes), array.max(axis=axes))
             self._seen[name] = self._seen[name] | new if name in self._seen else new

@@ -25,11 +25,15 @@ Values = dict[str, Array]
 
 @dataclass(frozen=True)
 class Cut:
-    """The model between two positions in its list of nodes, `start` included and `end` not."""
+    """The model between two positions in its list of nodes, `start` included and `end` not.
+
+    `wanted`: tensors that are outputs if the piece makes them, whether they are read behind it or not.
+    """
 
     model: onnx.ModelProto
     start: int
     end: int
+    wanted: frozenset[str] = frozenset()
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -42,11 +46,12 @@ class Cut:
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
-        """The tensors that the piece makes and that are read behind it, and the last node's results."""
+        """The tensors that the piece makes and that are wanted or read behind it, and its last results."""
         nodes = self.model.graph.node[self.start : self.end]
         later = {name for node in self.model.graph.node[self.end :] for name in _read_by(node)}
         last = set(nodes[-1].output) if nodes else set()
-        return tuple(name for node in nodes for name in node.output if name and name in later | last)
+        kept = later | last | self.wanted
+        return tuple(name for node in nodes for name in node.output if name and name in kept)
 
     def runner(self) -> Runner:
         """What runs the piece."""
@@ -60,12 +65,12 @@ class Runner:
         self._cut = cut
         self._session = open_session(_extracted(cut)) if cut.outputs else None
 
-    def run(self, values: Values) -> Values:
-        """The tensors that are still needed behind the piece. Raises ModelError."""
+    def run(self, values: Values, where: str = "refining") -> Values:
+        """The piece's outputs. Raises ModelError that begins with `where`."""
         if self._session is None:
             return dict(values)
         inputs = {name: values[name] for name in self._cut.inputs}
-        made = run_session(self._session, self._cut.outputs, inputs, "refining")
+        made = run_session(self._session, self._cut.outputs, inputs, where)
         return dict(zip(self._cut.outputs, made, strict=True))
 
 
