@@ -13,7 +13,7 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.shapes import OPEN
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.execution import single_threaded
-from edgeinfer_converters.quantize.hessian import GramObserver, columns_of
+from edgeinfer_converters.quantize.hessian import GramObserver, Grams, columns_of
 from edgeinfer_converters.quantize.observers import HistogramObserver, Observer
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
@@ -52,9 +52,8 @@ def observe(
             for name, array in values.items():
                 for one in watching[name]:
                     one.update(array)
-        learnt = {name: matrix.result() for name, matrix in matrices.items()}
     seen = {name: observer.result() for name, observer in observers.items()}
-    return Ranges({name: one for name, one in seen.items() if one is not None}, counted.count, learnt)
+    return Ranges({name: one for name, one in seen.items() if one is not None}, counted.count, Grams(matrices))
 
 
 class _Count:

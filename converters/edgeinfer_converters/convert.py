@@ -151,11 +151,10 @@ def _furnish(
     as_is = plan.candidates[0].precision == "as-is"
     if as_is:
         check_readable(source, profile, plan.runtime)
-        graph, data = None, source.data
+        prepared, data = None, source.data
     else:
         announce("preparing the graph")
-        graph = prepared_graph(source, plan.runtime)
-        data = serialized(graph)
+        prepared = data = serialized(prepared_graph(source, plan.runtime))
     inputs, outputs = _tensors(source, data, profile)
     spec = resolve_pipeline(file, inputs, outputs)
     if needs_threshold(spec) and options.calibration is None:
@@ -174,7 +173,7 @@ def _furnish(
     )
     on_cpu = _runs_on_cpu(plan)
     timed = same_instruction_set(host, profile) and on_cpu
-    return Workshop(source, graph, spec, file.labels, profile, host, samples, options.max_drop, timed, on_cpu)
+    return Workshop(source, prepared, spec, file.labels, profile, host, samples, options.max_drop, timed, on_cpu)
 
 
 def _tensors(

@@ -27,10 +27,10 @@ from edgeinfer_converters.verify import Comparison, compare
 
 @dataclass(frozen=True)
 class Workshop:
-    """All that emitting needs. `graph` is the prepared float graph, None for what is packed as it is."""
+    """All that emitting needs. `prepared` is the float graph, serialized; None for what is packed as it is."""
 
     source: Source
-    graph: onnx.ModelProto | None
+    prepared: bytes | None
     spec: PipelineSpec
     labels: tuple[str, ...]
     profile: Profile
@@ -42,18 +42,23 @@ class Workshop:
     _calibrations: list[Calibration] = field(default_factory=list)
 
     @property
+    def graph(self) -> onnx.ModelProto | None:
+        """The prepared graph, parsed anew each time: kept, it would weigh on the whole build."""
+        return None if self.prepared is None else onnx.load_from_string(self.prepared)
+
+    @property
     def calibrated_on(self) -> Samples | None:
         """The samples that ranges were learnt from, None where there was no need to."""
         return self.data.calibration if self._calibrations else None
 
-    def int8(self, graph: onnx.ModelProto, float_share: float = 0.0) -> Int8Model:
+    def int8(self, float_share: float = 0.0) -> Int8Model:
         """The int8 or mixed model; calibrated once. Raises DataError without calibration data."""
         samples = self.data.calibration
-        if samples is None:
+        if samples is None or self.prepared is None:
             raise DataError("int8 needs calibration data")
         inputs = partial(_inputs_of, samples)
         if not self._calibrations:
-            self._calibrations.append(calibrate(graph, inputs, len(samples), counted))
+            self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted))
         aims = Aims(self.profile.integer, self.on_cpu, float_share)
         return to_int8(self._calibrations[0], inputs, len(samples), aims, counted)
 
@@ -124,7 +129,7 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
         workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
     )
     with open_backend(data, workshop.source.model_format, options) as converted:
-        if workshop.graph is None:
+        if workshop.prepared is None:
             comparison = compare(None, converted, samples, workshop.spec, workshop.labels)
             return EmittedModel(candidate.precision, data, comparison)
         # The model as it came, not the cleaned graph: what cleaning breaks shows here too.
@@ -138,18 +143,18 @@ def _converted(
     workshop: Workshop, candidate: Candidate
 ) -> tuple[bytes, onnx.ModelProto | None, tuple[Decision, ...]]:
     """The model file, its float twin where that is not the workshop's graph, and what was decided."""
-    if workshop.graph is None:
+    if workshop.prepared is None:
         return workshop.source.data, None, ()
     announce(f"emitting {candidate.precision}")
     if candidate.precision in ("int8", "mixed"):
-        made = workshop.int8(workshop.graph, candidate.float_share)
+        made = workshop.int8(candidate.float_share)
         decisions = tuple(
             Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
         )
         return serialized(made.quantized), made.twin, decisions
     if candidate.precision == "float16":
-        return serialized(to_float16(workshop.graph)), None, ()
-    return serialized(workshop.graph), None, ()
+        return serialized(to_float16(onnx.load_from_string(workshop.prepared))), None, ()
+    return workshop.prepared, None, ()
 
 
 def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:

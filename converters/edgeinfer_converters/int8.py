@@ -100,16 +100,14 @@ class Calibration:
     floats: frozenset[str]
 
 
-def calibrate(graph: onnx.ModelProto, inputs: Inputs, count: int, progress: Progress) -> Calibration:
+def calibrate(prepared: bytes, inputs: Inputs, count: int, progress: Progress) -> Calibration:
     """Make a prepared float graph easier to quantize, and learn from `count` samples.
 
-    `inputs` yields the same samples each time; they run through the graph twice, in constant memory.
+    The graph comes serialized, so that none but the changed one is in memory. `inputs` yields the same
+    samples each time; they run through the graph twice, in constant memory.
     Raises DataError for samples that do not fit, ModelError for a graph that does not run.
     """
-    with_biases = onnx.ModelProto()
-    with_biases.CopyFrom(graph)
-    add_biases(with_biases)
-    equal, floats = _equalized(with_biases, inputs, count, progress)
+    equal, floats = _equalized(prepared, inputs, count, progress)
     with progress(count, "calibrating") as advance:
         return Calibration(equal, observe(equal, inputs(), total=count, progress=advance, grams=True), floats)
 
@@ -178,9 +176,10 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
 
 
 def _equalized(
-    graph: onnx.ModelProto, inputs: Inputs, count: int, progress: Progress
+    prepared: bytes, inputs: Inputs, count: int, progress: Progress
 ) -> tuple[onnx.ModelProto, frozenset[str]]:
     """A graph of the same function with channels more alike, and the operators that must stay float."""
+    graph = add_biases(onnx.load_from_string(prepared))
     view = GraphView(graph)
     names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
     if not names:

@@ -7,7 +7,7 @@ matrix G, the mean of `x x^T` over the columns x: half the Hessian of that error
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ POSITIONS = 64
 """Positions of each sample that are looked at: neighbours are alike, further samples are not."""
 
 _ROWS_AT_ONCE = 128
+_STRIP = 128
 _SUM_ERROR = 1e-5
 
 Floats = npt.NDArray[np.float64]
@@ -101,12 +102,53 @@ class Columns:
         return found
 
 
+class SymmetricSum:
+    """A sum of symmetric matrices, of which the strips from the diagonal to the right are kept."""
+
+    def __init__(self, count: int, width: int) -> None:
+        self._shape = (count, width, width)
+        self._strips = {
+            start: np.zeros((count, min(_STRIP, width - start), width - start))
+            for start in range(0, width, _STRIP)
+        }
+
+    def add(self, matrices: Array) -> None:
+        """Add symmetric matrices (count, width, width)."""
+        for start, strip in self._strips.items():
+            strip += matrices[:, start : start + strip.shape[1], start:]
+
+    def whole(self) -> Floats:
+        """The sum with both of its halves."""
+        matrices = np.empty(self._shape)
+        for start, strip in self._strips.items():
+            end = start + strip.shape[1]
+            matrices[:, start:end, start:] = strip
+            matrices[:, end:, start:end] = strip[:, :, strip.shape[1] :].transpose(0, 2, 1)
+        return matrices
+
+
+class Grams(Mapping[str, Gram]):
+    """Gram matrices by node name; each is made of its observer's sums when it is asked for."""
+
+    def __init__(self, observers: Mapping[str, GramObserver]) -> None:
+        self._observers = observers
+
+    def __getitem__(self, name: str) -> Gram:
+        return self._observers[name].result()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._observers)
+
+    def __len__(self) -> int:
+        return len(self._observers)
+
+
 class GramObserver:
     """Adds up the Gram matrix of one product while its inputs stream by."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._sum = np.zeros((columns.groups * columns.blocks, columns.width, columns.width))
+        self._sum = SymmetricSum(columns.groups * columns.blocks, columns.width)
         self._total = np.zeros((columns.groups * columns.blocks, columns.width))
         self._positions = 0
         self._seen = 0
@@ -120,18 +162,18 @@ class GramObserver:
             self._add()
 
     def result(self) -> Gram:
-        """The mean over all columns seen; nothing can be added any more, the sums become the means."""
+        """The mean over all columns seen."""
         self._add()
         count = max(self._positions, 1)
-        self._sum /= count
-        self._total /= count
-        return Gram(self._sum, self._total, self._positions)
+        whole = self._sum.whole()
+        whole /= count
+        return Gram(whole, self._total / count, self._positions)
 
     def _add(self) -> None:
         if not self._waiting:
             return
         rows = np.concatenate(self._waiting).transpose(1, 0, 2).astype(np.float32)
-        self._sum += rows.transpose(0, 2, 1) @ rows
+        self._sum.add(rows.transpose(0, 2, 1) @ rows)
         self._total += rows.sum(axis=1)
         self._positions += rows.shape[1]
         self._waiting.clear()
