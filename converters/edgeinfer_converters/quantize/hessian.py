@@ -46,7 +46,8 @@ class Gram:
 
         The diagonal gains what the float32 sums may have lost, so that none is below zero.
         """
-        covariances: Floats = self.matrices - self.means[:, :, None] * self.means[:, None, :]
+        covariances = self.means[:, :, None] * self.means[:, None, :]
+        np.subtract(self.matrices, covariances, out=covariances)
         index = np.arange(covariances.shape[1])
         covariances[:, index, index] += _SUM_ERROR * self.matrices[:, index, index]
         return covariances
