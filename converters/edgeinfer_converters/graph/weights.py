@@ -31,10 +31,11 @@ def with_initializers(
 
 def outlined(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy whose weights have a name, a type and a shape, and no values: it is no valid model."""
-    return with_initializers(model, map(_outline, model.graph.initializer))
+    return with_initializers(model, map(outline, model.graph.initializer))
 
 
-def _outline(tensor: onnx.TensorProto) -> onnx.TensorProto:
+def outline(tensor: onnx.TensorProto) -> onnx.TensorProto:
+    """A weight without its values; other tensors are what they are."""
     if tensor.data_type not in _FLOATS or math.prod(tensor.dims) < LARGE:
         return tensor
     return onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)

@@ -39,13 +39,16 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             model, options, providers=[PROVIDER], disabled_optimizers=list(_INTEGER_FUSIONS)
         )
     except RUNTIME_ERRORS as error:
         raise ModelError(
             f"ONNX Runtime cannot load the model: {short_reason(error)}", hint="export the model again"
         ) from error
+    # It keeps the file for the case that its providers are changed; as large as the weights themselves.
+    session._model_bytes = None
+    return session
 
 
 def run_session(

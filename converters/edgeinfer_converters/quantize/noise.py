@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
+import onnxruntime
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import open_session, run_session
@@ -30,7 +32,8 @@ class NoiseMeter:
 
     def of(self, scales: Mapping[str, Affine]) -> float:
         """The noise with the tensors of `scales` quantized: the mean over the outputs of error to signal."""
-        noisy = list(_run(with_rounding(self.model, scales), self.samples))
+        rounded = with_rounding(self.model, scales).SerializeToString(deterministic=True)
+        noisy = list(_run(open_session(rounded), self.samples))
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [
@@ -46,7 +49,8 @@ class NoiseMeter:
 def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
-    return NoiseMeter(model, kept, list(_run(model, kept)))
+    session = open_session(model.SerializeToString(deterministic=True))
+    return NoiseMeter(model, kept, list(_run(session, kept)))
 
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:
@@ -69,15 +73,14 @@ def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.
             written.input[index] = rounded.get(name, name)
         emitter.add(written)
         round_all(node.output)
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
+    changed = with_initializers(model, [*model.graph.initializer, *emitter.initializers.values()])
     changed.graph.ClearField("node")
     changed.graph.node.extend(emitter.nodes)
-    changed.graph.initializer.extend(emitter.initializers.values())
     return changed
 
 
-def _run(model: onnx.ModelProto, samples: Sequence[Mapping[str, Array]]) -> Iterable[Sequence[Array]]:
-    session = open_session(model.SerializeToString(deterministic=True))
-    names = [value.name for value in model.graph.output]
+def _run(
+    session: onnxruntime.InferenceSession, samples: Sequence[Mapping[str, Array]]
+) -> Iterable[Sequence[Array]]:
+    names = [value.name for value in session.get_outputs()]
     return (run_session(session, names, sample, "measuring noise") for sample in samples)

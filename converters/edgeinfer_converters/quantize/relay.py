@@ -6,13 +6,13 @@ it copies them; a sample's pass through a detector takes hundreds of megabytes t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 
 import onnx
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.graph.shapes import known_shapes, known_types
+from edgeinfer_converters.graph.memory import tensor_bytes
+from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.segments import Cut, Values, needed_behind
 
 PIECE_BYTES = 8_000_000
@@ -47,7 +47,7 @@ def piece_ends(model: onnx.ModelProto, names: frozenset[str]) -> list[int]:
 
     Only what makes a tensor asked for may end a piece: nothing that the runtime would merge comes apart.
     """
-    sizes = _sizes(model)
+    sizes = tensor_bytes(GraphView(model))
     ends, size = [], 0
     for position, node in enumerate(model.graph.node, 1):
         size += sum(sizes.get(name, 0) for name in node.output)
@@ -61,12 +61,3 @@ def _is_typed(model: onnx.ModelProto, position: int, sizes: Mapping[str, int]) -
     """Whether all is known of the tensors that would be handed on."""
     made = {name for node in model.graph.node[:position] for name in node.output}
     return made & needed_behind(model, position) <= sizes.keys()
-
-
-def _sizes(model: onnx.ModelProto) -> Mapping[str, int]:
-    types = known_types(model)
-    return {
-        name: math.prod(max(dim, 1) for dim in shape) * types[name].itemsize
-        for name, shape in known_shapes(model).items()
-        if name in types
-    }

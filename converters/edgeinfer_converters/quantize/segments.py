@@ -7,7 +7,7 @@ from the beginning for more of them when that pays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,10 +17,12 @@ from onnx import helper, numpy_helper
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.walk import outer_names
+from edgeinfer_converters.graph.weights import outline, with_initializers
 from edgeinfer_converters.quantize.execution import open_session, run_session
 
 _ZERO_POINT = 2  # its place among the inputs of a DequantizeLinear
 Values = dict[str, Array]
+Constants = Callable[[str], onnx.TensorProto]
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,14 @@ class Cut:
     """The model between two positions in its list of nodes, `start` included and `end` not.
 
     `wanted`: tensors that are outputs if the piece makes them, whether they are read behind it or not.
+    `constants`: the initializers with their values, where the model has them in outlines only.
     """
 
     model: onnx.ModelProto
     start: int
     end: int
     wanted: frozenset[str] = frozenset()
+    constants: Constants | None = None
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -79,20 +83,40 @@ def needed_behind(model: onnx.ModelProto, position: int) -> frozenset[str]:
     return frozenset(name for node in model.graph.node[position:] for name in _read_by(node))
 
 
+class PlainConstants(Mapping[str, onnx.TensorProto]):
+    """The constants of a QDQ model as its operators see them: floats, made anew whenever one is asked for."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._stored = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._dequantizers = {
+            node.output[0]: node
+            for node in model.graph.node
+            if node.op_type == "DequantizeLinear" and node.input[0] in self._stored
+        }
+
+    def __getitem__(self, name: str) -> onnx.TensorProto:
+        if name not in self._dequantizers:
+            return self._stored[name]
+        return numpy_helper.from_array(_dequantized(self._dequantizers[name], self._stored), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._stored, *self._dequantizers])
+
+    def __len__(self) -> int:
+        return len(self._stored) + len(self._dequantizers)
+
+    def is_made_by(self, node: onnx.NodeProto) -> bool:
+        """Whether a node's result is one of the constants."""
+        return node.output[0] in self._dequantizers
+
+
 def with_plain_constants(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A QDQ model whose stored weights and biases are float constants: it simulates the integers faster."""
-    plain = onnx.ModelProto()
-    plain.CopyFrom(model)
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    kept, folded = [], []
-    for node in model.graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
-            folded.append(numpy_helper.from_array(_dequantized(node, constants), node.output[0]))
-        else:
-            kept.append(node)
+    """A QDQ model that reads its `PlainConstants`, in outlines: it simulates the integers faster."""
+    constants = PlainConstants(model)
+    plain = with_initializers(model, map(outline, constants.values()))
+    kept = [node for node in model.graph.node if not constants.is_made_by(node)]
     del plain.graph.node[:]
     plain.graph.node.extend(kept)
-    plain.graph.initializer.extend(folded)
     return plain
 
 
@@ -121,8 +145,13 @@ def _extracted(cut: Cut) -> bytes:
         "piece",
         [kinds[name] for name in cut.inputs],
         [helper.make_empty_tensor_value_info(name) for name in cut.outputs],
-        [tensor for tensor in cut.model.graph.initializer if tensor.name in read],
+        [_valued(cut, tensor) for tensor in cut.model.graph.initializer if tensor.name in read],
+        sparse_initializer=cut.model.graph.sparse_initializer,
     )
     model = helper.make_model(graph, opset_imports=cut.model.opset_import, ir_version=cut.model.ir_version)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def _valued(cut: Cut, tensor: onnx.TensorProto) -> onnx.TensorProto:
+    return tensor if cut.constants is None else cut.constants(tensor.name)
