@@ -53,6 +53,7 @@ from edgeinfer_converters.report import (
     write_report,
 )
 from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
+from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, read_source, serialized
 from edgeinfer_converters.threshold import learn_threshold, needs_threshold
 
@@ -151,10 +152,11 @@ def _furnish(
     as_is = plan.candidates[0].precision == "as-is"
     if as_is:
         check_readable(source, profile, plan.runtime)
-        prepared, data = None, source.data
+        data, prepared = source.data, None
     else:
         announce("preparing the graph")
-        prepared = data = serialized(prepared_graph(source, plan.runtime))
+        data = serialized(prepared_graph(source, plan.runtime))
+        prepared = shelve(data)
     inputs, outputs = _tensors(source, data, profile)
     spec = resolve_pipeline(file, inputs, outputs)
     if needs_threshold(spec) and options.calibration is None:

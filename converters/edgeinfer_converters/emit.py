@@ -21,16 +21,17 @@ from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, t
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.samples import Samples
+from edgeinfer_converters.shelf import Shelved
 from edgeinfer_converters.source import Source, serialized
 from edgeinfer_converters.verify import Comparison, compare
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """All that emitting needs. `prepared` is the float graph, serialized; None for what is packed as it is."""
+    """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is."""
 
     source: Source
-    prepared: bytes | None
+    prepared: Shelved | None
     spec: PipelineSpec
     labels: tuple[str, ...]
     profile: Profile
@@ -43,8 +44,8 @@ class Workshop:
 
     @property
     def graph(self) -> onnx.ModelProto | None:
-        """The prepared graph, parsed anew each time: kept, it would weigh on the whole build."""
-        return None if self.prepared is None else onnx.load_from_string(self.prepared)
+        """The prepared graph, parsed anew each time."""
+        return None if self.prepared is None else onnx.load_from_string(self.prepared.read())
 
     @property
     def calibrated_on(self) -> Samples | None:
@@ -153,8 +154,8 @@ def _converted(
         )
         return serialized(made.quantized), made.twin, decisions
     if candidate.precision == "float16":
-        return serialized(to_float16(onnx.load_from_string(workshop.prepared))), None, ()
-    return workshop.prepared, None, ()
+        return serialized(to_float16(onnx.load_from_string(workshop.prepared.read()))), None, ()
+    return workshop.prepared.read(), None, ()
 
 
 def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:

@@ -27,6 +27,7 @@ from edgeinfer_converters.quantize.residual import choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import MAX_SAMPLES, correct_biases
 from edgeinfer_converters.quantize.static import quantize_int8
+from edgeinfer_converters.shelf import Shelved
 
 RANKING_SAMPLES = 4
 """All tensors are ranked on them: a few suffice to find the worst."""
@@ -100,10 +101,10 @@ class Calibration:
     floats: frozenset[str]
 
 
-def calibrate(prepared: bytes, inputs: Inputs, count: int, progress: Progress) -> Calibration:
+def calibrate(prepared: Shelved, inputs: Inputs, count: int, progress: Progress) -> Calibration:
     """Make a prepared float graph easier to quantize, and learn from `count` samples.
 
-    The graph comes serialized, so that none but the changed one is in memory. `inputs` yields the same
+    The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
     samples each time; they run through the graph twice, in constant memory.
     Raises DataError for samples that do not fit, ModelError for a graph that does not run.
     """
@@ -176,10 +177,10 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
 
 
 def _equalized(
-    prepared: bytes, inputs: Inputs, count: int, progress: Progress
+    prepared: Shelved, inputs: Inputs, count: int, progress: Progress
 ) -> tuple[onnx.ModelProto, frozenset[str]]:
     """A graph of the same function with channels more alike, and the operators that must stay float."""
-    graph = add_biases(onnx.load_from_string(prepared))
+    graph = add_biases(onnx.load_from_string(prepared.read()))
     view = GraphView(graph)
     names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
     if not names:

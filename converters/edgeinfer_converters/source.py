@@ -13,22 +13,28 @@ from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.importers.onnx import is_quantized, read_onnx
 from edgeinfer_converters.importers.tflite import read_tflite
+from edgeinfer_converters.shelf import Shelved, shelve
 
 FORMATS: dict[str, ModelFormat] = {".onnx": "onnx", ".tflite": "tflite"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A model that was read. `data` is a single file's worth."""
+    """A model that was read. It waits on disk: the steps between reading and verifying do not need it."""
 
     path: Path
     model_format: ModelFormat
-    data: bytes
+    shelved: Shelved
     quantized: bool
 
     @property
+    def data(self) -> bytes:
+        """A single file's worth, read anew each time."""
+        return self.shelved.read()
+
+    @property
     def graph(self) -> onnx.ModelProto | None:
-        """An ONNX model's graph, parsed anew each time: kept, it would weigh on the whole build."""
+        """An ONNX model's graph, parsed anew each time."""
         return onnx.load_from_string(self.data) if self.model_format == "onnx" else None
 
 
@@ -46,9 +52,9 @@ def read_source(path: Path, *, runnable: bool = True) -> Source:
             hint="export other formats to ONNX first",
         )
     if model_format == "tflite":
-        return Source(path, "tflite", read_tflite(path), quantized=False)
+        return Source(path, "tflite", shelve(read_tflite(path)), quantized=False)
     graph = read_onnx(path, runnable=runnable)
-    return Source(path, "onnx", serialized(graph), quantized=is_quantized(graph))
+    return Source(path, "onnx", shelve(serialized(graph)), quantized=is_quantized(graph))
 
 
 def prepared_graph(source: Source, runtime: Runtime) -> onnx.ModelProto:

@@ -7,7 +7,7 @@ matrix G, the mean of `x x^T` over the columns x: half the Hessian of that error
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.shapes import Shape
 from edgeinfer_converters.graph.view import GraphView, attribute
 from edgeinfer_converters.quantize.operators import PRODUCTS, weight_input
+from edgeinfer_converters.quantize.symmetric import SymmetricSum
+from edgeinfer_converters.shelf import Shelf
 
 MAX_WIDTH = 1152
 """Wider Gram matrices are cut into blocks along the diagonal: their cost grows with the third power."""
@@ -26,7 +28,6 @@ POSITIONS = 64
 """Positions of each sample that are looked at: neighbours are alike, further samples are not."""
 
 _ROWS_AT_ONCE = 128
-_STRIP = 128
 _SUM_ERROR = 1e-5
 
 Floats = npt.NDArray[np.float64]
@@ -103,47 +104,6 @@ class Columns:
         return found
 
 
-class SymmetricSum:
-    """A sum of symmetric matrices, of which the strips from the diagonal to the right are kept."""
-
-    def __init__(self, count: int, width: int) -> None:
-        self._shape = (count, width, width)
-        self._strips = {
-            start: np.zeros((count, min(_STRIP, width - start), width - start))
-            for start in range(0, width, _STRIP)
-        }
-
-    def add(self, matrices: Array) -> None:
-        """Add symmetric matrices (count, width, width)."""
-        for start, strip in self._strips.items():
-            strip += matrices[:, start : start + strip.shape[1], start:]
-
-    def whole(self) -> Floats:
-        """The sum with both of its halves."""
-        matrices = np.empty(self._shape)
-        for start, strip in self._strips.items():
-            end = start + strip.shape[1]
-            matrices[:, start:end, start:] = strip
-            matrices[:, end:, start:end] = strip[:, :, strip.shape[1] :].transpose(0, 2, 1)
-        return matrices
-
-
-class Grams(Mapping[str, Gram]):
-    """Gram matrices by node name; each is made of its observer's sums when it is asked for."""
-
-    def __init__(self, observers: Mapping[str, GramObserver]) -> None:
-        self._observers = observers
-
-    def __getitem__(self, name: str) -> Gram:
-        return self._observers[name].result()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._observers)
-
-    def __len__(self) -> int:
-        return len(self._observers)
-
-
 class GramObserver:
     """Adds up the Gram matrix of one product while its inputs stream by."""
 
@@ -165,10 +125,13 @@ class GramObserver:
     def result(self) -> Gram:
         """The mean over all columns seen."""
         self._add()
-        count = max(self._positions, 1)
-        whole = self._sum.whole()
-        whole /= count
-        return Gram(whole, self._total / count, self._positions)
+        return _mean(self._sum.whole(), self._total, self._positions)
+
+    def shelve(self, shelf: Shelf) -> Callable[[], Gram]:
+        """The same, put aside until it is asked for. Raises OSError."""
+        self._add()
+        shelved, total, positions = self._sum.shelve(shelf), self._total, self._positions
+        return lambda: _mean(shelved.whole(), total, positions)
 
     def _add(self) -> None:
         if not self._waiting:
@@ -178,6 +141,30 @@ class GramObserver:
         self._total += rows.sum(axis=1)
         self._positions += rows.shape[1]
         self._waiting.clear()
+
+
+class Grams(Mapping[str, Gram]):
+    """Gram matrices by node name. They wait on disk: rounding needs one at a time, other steps none."""
+
+    def __init__(self, observers: Mapping[str, GramObserver]) -> None:
+        """Raises OSError."""
+        shelf = Shelf()
+        self._shelved = {name: observer.shelve(shelf) for name, observer in observers.items()}
+
+    def __getitem__(self, name: str) -> Gram:
+        return self._shelved[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shelved)
+
+    def __len__(self) -> int:
+        return len(self._shelved)
+
+
+def _mean(whole: Floats, total: Floats, positions: int) -> Gram:
+    count = max(positions, 1)
+    whole /= count
+    return Gram(whole, total / count, positions)
 
 
 def columns_of(view: GraphView) -> Mapping[str, Columns]:
