@@ -27,7 +27,7 @@ class Relay:
         self._names = frozenset(names)
         ends = piece_ends(model, self._names)
         cuts = [Cut(model, start, end, self._names) for start, end in zip([0, *ends], ends, strict=False)]
-        self._runners = [(cut.runner(), needed_behind(model, cut.end)) for cut in cuts]
+        self._runners = [(cut.runner(pooled=False), needed_behind(model, cut.end)) for cut in cuts]
 
     def run(self, sample: Mapping[str, Array], where: str) -> Iterator[Values]:
         """The tensors asked for, in parts that follow each other. Raises ModelError that begins with `where`."""

@@ -57,17 +57,17 @@ class Cut:
         kept = later | last | self.wanted
         return tuple(name for node in nodes for name in node.output if name and name in kept)
 
-    def runner(self) -> Runner:
-        """What runs the piece."""
-        return Runner(self)
+    def runner(self, *, pooled: bool = True) -> Runner:
+        """What runs the piece, see `open_session`."""
+        return Runner(self, pooled=pooled)
 
 
 class Runner:
     """A session for one piece of a model."""
 
-    def __init__(self, cut: Cut) -> None:
+    def __init__(self, cut: Cut, *, pooled: bool) -> None:
         self._cut = cut
-        self._session = open_session(_extracted(cut)) if cut.outputs else None
+        self._session = open_session(_extracted(cut), pooled=pooled) if cut.outputs else None
 
     def run(self, values: Values, where: str = "refining") -> Values:
         """The piece's outputs. Raises ModelError that begins with `where`."""

@@ -196,8 +196,8 @@ class _Pair:
         needed = self._needed(ends)
         self._waiting = [
             (
-                _kept(needed[0], dict(one) | runners[0].run(dict(one))),
-                _kept(needed[1], dict(one) | runners[1].run(dict(one))),
+                _kept(needed[0], dict(one), runners[0]),
+                _kept(needed[1], dict(one), runners[1]),
             )
             for one in islice(self._samples(), count)
         ]
@@ -207,8 +207,8 @@ class _Pair:
         needed = self._needed(ends)
         for index, (wanted, found) in enumerate(self._waiting):
             self._waiting[index] = (
-                _kept(needed[0], wanted | runners[0].run(wanted)),
-                _kept(needed[1], found | runners[1].run(found)),
+                _kept(needed[0], wanted, runners[0]),
+                _kept(needed[1], found, runners[1]),
             )
 
     def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
@@ -219,8 +219,12 @@ class _Pair:
         ]
 
 
-def _kept(names: frozenset[str], values: Values) -> Values:
-    return {name: array for name, array in values.items() if name in names}
+def _kept(names: frozenset[str], values: Values, runner: Runner) -> Values:
+    """What of the values and the piece's results waits; copies of the latter, as theirs is the runtime's
+    memory, which comes in larger parts."""
+    made = runner.run(values)
+    kept = {name: array for name, array in values.items() if name in names}
+    return kept | {name: array.copy() for name, array in made.items() if name in names}
 
 
 def _sizes(model: onnx.ModelProto) -> Mapping[str, int]:
