@@ -32,6 +32,7 @@ from edgeinfer_converters.data import Data, open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
 from edgeinfer_converters.golden import golden_members, tolerance_db
 from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.pack import Parcel, pack
 from edgeinfer_converters.progress import announce, track
 from edgeinfer_converters.provenance import (
@@ -91,6 +92,7 @@ def build(options: BuildOptions) -> Report:
     source = read_source(options.model)
     plan = make_plan(source.model_format, profile, _wishes(options), quantized=source.quantized)
     workshop = _furnish(options, source, plan, profile, file, host)
+    give_back()
     outcome = emit_best(workshop, plan)
     emitted = outcome.chosen
     spec = _with_threshold(workshop, emitted)

@@ -17,6 +17,7 @@ from edgeinfer.profile import Profile
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
 from edgeinfer_converters.float16 import to_float16
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.progress import announce, counted, track
@@ -125,6 +126,7 @@ def local_options(profile: Profile) -> BackendOptions:
 
 def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
     data, twin, decisions = _converted(workshop, candidate)
+    give_back()
     options = local_options(workshop.profile)
     samples = track(
         workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"

@@ -16,6 +16,7 @@ from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.rows import as_rows
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
 from edgeinfer_converters.quantize.equalize import ChannelRanges, equalize, equalized_tensors
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
@@ -109,6 +110,7 @@ def calibrate(prepared: Shelved, inputs: Inputs, count: int, progress: Progress)
     Raises DataError for samples that do not fit, ModelError for a graph that does not run.
     """
     equal, floats = _equalized(prepared, inputs, count, progress)
+    give_back()
     with progress(count, "calibrating") as advance:
         return Calibration(equal, observe(equal, inputs(), total=count, progress=advance, grams=True), floats)
 
@@ -121,8 +123,10 @@ def to_int8(
     `inputs` and `count` are those of `calibrate`. Raises ModelError for a graph that cannot be quantized.
     """
     draft = _Draft(calibration.graph, calibration.ranges, calibration.floats)
+    give_back()
     draft = _with_islands(draft, aims, inputs, progress)
     draft = _with_streams(draft, aims, inputs)
+    give_back()
     quantized = quantize_int8(
         draft.graph,
         draft.ranges,
@@ -131,6 +135,7 @@ def to_int8(
         two_part=draft.two_part,
         pad_channels=aims.on_cpu,
     )
+    give_back()
     with progress(min(count, MAX_SAMPLES), "correcting biases"):
         corrected = correct_biases(draft.graph, quantized, inputs, count)
     return Int8Model(corrected, draft.graph, draft.reasons)

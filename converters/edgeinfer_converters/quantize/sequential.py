@@ -141,7 +141,7 @@ class _Pair:
         self._view = GraphView(self._halves[0].model)
         self._samples = samples
         self._count = count
-        self._waiting: list[tuple[Values, Values]] = []
+        self._waiting: list[list[Values]] = []
 
     def advance_to(self, name: str) -> None:
         """Run both models up to the node `name`, it included."""
@@ -195,21 +195,16 @@ class _Pair:
         runners = [half.runner(0, end) for half, end in zip(self._halves, ends, strict=True)]
         needed = self._needed(ends)
         self._waiting = [
-            (
-                _kept(needed[0], dict(one), runners[0]),
-                _kept(needed[1], dict(one), runners[1]),
-            )
+            [_kept(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
             for one in islice(self._samples(), count)
         ]
 
     def _run(self, ends: Sequence[int]) -> None:
-        runners = [half.runner(half.position, end) for half, end in zip(self._halves, ends, strict=True)]
-        needed = self._needed(ends)
-        for index, (wanted, found) in enumerate(self._waiting):
-            self._waiting[index] = (
-                _kept(needed[0], wanted, runners[0]),
-                _kept(needed[1], found, runners[1]),
-            )
+        for side, half in enumerate(self._halves):
+            runner = half.runner(half.position, ends[side])
+            needed = self._needed(ends)[side]
+            for pair in self._waiting:
+                pair[side] = _kept(needed, pair[side], runner)
 
     def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
         """What waits behind `ends` in each half: what is still read, and the last node's results."""
