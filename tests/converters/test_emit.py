@@ -19,7 +19,8 @@ from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
-from edgeinfer_converters.source import prepared_graph, read_source
+from edgeinfer_converters.shelf import shelve
+from edgeinfer_converters.source import prepared_graph, read_source, serialized
 from edgeinfer_converters.verify import Comparison
 from tests.fixtures.data import IMAGE_TENSOR, IMAGE_TOML, pipeline
 from tests.fixtures.models import image_classifier
@@ -43,8 +44,8 @@ def workshop(folder: Path, *, calibrated: bool = True, max_drop: float = 0.01) -
         rng = np.random.default_rng(0)
         np.savez(path, image=rng.normal(0, 1, (20, 3, 16, 16)).astype(np.float32))
     data = open_data(path, None, spec, LABELS, (IMAGE_TENSOR,), effort="default", seed=0)
-    graph = prepared_graph(source, RUNTIME)
-    return Workshop(source, graph, spec, LABELS, PI, detect_host(), data, max_drop, timed=False)
+    prepared = shelve(serialized(prepared_graph(source, RUNTIME)))
+    return Workshop(source, prepared, spec, LABELS, PI, detect_host(), data, max_drop, timed=False)
 
 
 def plan(*precisions: Emitted) -> Plan:
@@ -113,7 +114,7 @@ def test_the_int8_model_is_made_once_and_only_if_needed(tmp_path: Path) -> None:
     found = emit_best(shop, plan("int8")).chosen
     assert shop.calibrated_on is shop.data.calibration
     assert shop.graph is not None
-    assert shop.int8(shop.graph) is shop.int8(shop.graph)
+    assert serialized(shop.int8().quantized) == found.data
     assert found.comparison.samples == 4
     assert found.timing is None
 

@@ -42,11 +42,11 @@ class Cut:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The tensors that the piece reads and does not make, constants left out."""
+        given = {value.name for value in self.model.graph.input}
+        given.update(name for node in self.model.graph.node[: self.start] for name in node.output)
         nodes = self.model.graph.node[self.start : self.end]
-        constants = {tensor.name for tensor in self.model.graph.initializer}
-        made = {name for node in nodes for name in node.output}
         read = dict.fromkeys(name for node in nodes for name in _read_by(node))
-        return tuple(name for name in read if name not in made and name not in constants)
+        return tuple(name for name in read if name in given)
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
