@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -11,11 +12,12 @@ from edgeinfer.errors import DataError
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.shapes import OPEN
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.execution import open_session, run_session, single_threaded
-from edgeinfer_converters.quantize.hessian import GramObserver, columns_of
+from edgeinfer_converters.quantize.execution import single_threaded
+from edgeinfer_converters.quantize.hessian import GramObserver, Grams, columns_of
 from edgeinfer_converters.quantize.observers import HistogramObserver, Observer
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
+from edgeinfer_converters.quantize.relay import Relay
 
 
 def observe(
@@ -38,52 +40,63 @@ def observe(
     view = GraphView(model)
     observers: dict[str, Observer] = {name: HistogramObserver() for name in observed_tensors(view)}
     matrices = {name: GramObserver(one) for name, one in columns_of(view).items()} if grams else {}
-    readers = [(node.input[0], matrices[node.name]) for node in view.nodes if node.name in matrices]
-    names = tuple(dict.fromkeys([*observers, *(source for source, _ in readers)]))
-    count = 0
+    watching: defaultdict[str, list[Observer | GramObserver]] = defaultdict(list)
+    for name, observer in observers.items():
+        watching[name].append(observer)
+    for node in view.nodes:
+        if node.name in matrices:
+            watching[node.input[0]].append(matrices[node.name])
+    counted = _Count(progress)
     with single_threaded():
-        for values in stream(model, names, samples, total=total):
-            for name, observer in observers.items():
-                observer.update(values[name])
-            for source, matrix in readers:
-                matrix.update(values[source])
-            count += 1
-            progress(1)
-        learnt = {name: matrix.result() for name, matrix in matrices.items()}
+        for values in stream(model, tuple(watching), samples, total=total, progress=counted):
+            for name, array in values.items():
+                for one in watching[name]:
+                    one.update(array)
     seen = {name: observer.result() for name, observer in observers.items()}
-    return Ranges({name: one for name, one in seen.items() if one is not None}, count, learnt)
+    return Ranges(
+        {name: one for name, one in seen.items() if one is not None}, counted.count, Grams(matrices)
+    )
+
+
+class _Count:
+    """Counts samples, and passes the number on."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        self.count = 0
+        self._progress = progress
+
+    def __call__(self, done: int) -> None:
+        self.count += done
+        self._progress(done)
 
 
 def stream(
-    model: onnx.ModelProto, names: tuple[str, ...], samples: Iterable[Mapping[str, Array]], *, total: int
+    model: onnx.ModelProto,
+    names: tuple[str, ...],
+    samples: Iterable[Mapping[str, Array]],
+    *,
+    total: int,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Mapping[str, Array]]:
-    """The values of the tensors `names`, sample by sample. Raises what `observe` raises."""
+    """The values of the tensors `names`, sample by sample, those of a sample in several parts.
+
+    Each part is worth about PIECE_BYTES; let go of it before asking for the next one. `progress` is called
+    with 1 after each sample. Raises what `observe` raises.
+    """
     view = GraphView(model)
-    session = open_session(_with_outputs(model, view, names))
-    fetched = [name for name in names if name not in view.inputs]
+    relay = Relay(model, names)
     count = 0
     for sample in samples:
         count += 1
         where = f"calibration sample {count} of {max(total, count)}"
         _check_sample(view, sample, where)
-        values = dict(sample) | dict(zip(fetched, run_session(session, fetched, sample, where), strict=True))
-        for name in names:
-            _check_finite(values[name], f"{where}: the activation `{name}`")
-        yield values
+        for part in relay.run(sample, where):
+            for name, values in part.items():
+                _check_finite(values, f"{where}: the activation `{name}`")
+            yield part
+        progress(1)
     if not count:
         raise DataError("there are no calibration samples", hint="give some tens of typical inputs")
-
-
-def _with_outputs(model: onnx.ModelProto, view: GraphView, names: tuple[str, ...]) -> bytes:
-    """The model with tensors of its inside as further outputs."""
-    augmented = onnx.ModelProto()
-    augmented.CopyFrom(model)
-    for name in names:
-        if name not in view.outputs and name not in view.inputs:
-            kind = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-            augmented.graph.output.append(kind)
-    serialized: bytes = augmented.SerializeToString(deterministic=True)
-    return serialized
 
 
 def _check_sample(view: GraphView, sample: Mapping[str, Array], where: str) -> None:

@@ -32,6 +32,7 @@ from edgeinfer_converters.data import Data, open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
 from edgeinfer_converters.golden import golden_members, tolerance_db
 from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.pack import Parcel, pack
 from edgeinfer_converters.progress import announce, track
 from edgeinfer_converters.provenance import (
@@ -52,9 +53,9 @@ from edgeinfer_converters.report import (
     check_report_folder,
     write_report,
 )
-from edgeinfer_converters.report.examine import Subject, examine
 from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
 from edgeinfer_converters.saturation import Saturated, saturated_tensors
+from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, read_source, serialized
 from edgeinfer_converters.threshold import learn_threshold, needs_threshold
 
@@ -92,6 +93,7 @@ def build(options: BuildOptions) -> Report:
     source = read_source(options.model)
     plan = make_plan(source.model_format, profile, _wishes(options), quantized=source.quantized)
     workshop = _furnish(options, source, plan, profile, file, host)
+    give_back()
     outcome = emit_best(workshop, plan)
     emitted = outcome.chosen
     spec = _with_threshold(workshop, emitted)
@@ -153,11 +155,11 @@ def _furnish(
     as_is = plan.candidates[0].precision == "as-is"
     if as_is:
         check_readable(source, profile, plan.runtime)
-        graph, data = None, source.data
+        data, prepared = source.data, None
     else:
         announce("preparing the graph")
-        graph = prepared_graph(source, plan.runtime)
-        data = serialized(graph)
+        data = serialized(prepared_graph(source, plan.runtime))
+        prepared = shelve(data)
     inputs, outputs = _tensors(source, data, profile)
     spec = resolve_pipeline(file, inputs, outputs)
     if needs_threshold(spec) and options.calibration is None:
@@ -178,7 +180,7 @@ def _furnish(
     timed = same_instruction_set(host, profile) and on_cpu
     return Workshop(
         source=source,
-        graph=graph,
+        prepared=prepared,
         spec=spec,
         labels=file.labels,
         profile=profile,
@@ -315,6 +317,8 @@ def _write_details(
     folder: Path, report: Report, workshop: Workshop, emitted: EmittedModel, parcel: Parcel
 ) -> Report:
     """Both files of `--report`; the report with the details that only they are worth."""
+    from edgeinfer_converters.report.examine import Subject, examine  # pictures bring OpenCV
+
     data = workshop.data
     subject = Subject(
         emitted=emitted.data,

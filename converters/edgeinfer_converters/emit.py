@@ -18,12 +18,14 @@ from edgeinfer.profile import Profile
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
 from edgeinfer_converters.float16 import to_float16
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.ranges import CHOICES, Method
 from edgeinfer_converters.samples import Samples
+from edgeinfer_converters.shelf import Shelved
 from edgeinfer_converters.source import Source, serialized
 from edgeinfer_converters.verify import Comparison, compare
 
@@ -33,10 +35,10 @@ MAX_COMPARED = 64
 
 @dataclass(frozen=True)
 class Workshop:
-    """All that emitting needs. `graph` is the prepared float graph, None for what is packed as it is."""
+    """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is."""
 
     source: Source
-    graph: onnx.ModelProto | None
+    prepared: Shelved | None
     spec: PipelineSpec
     labels: tuple[str, ...]
     profile: Profile
@@ -49,16 +51,21 @@ class Workshop:
     _calibrations: list[Calibration] = field(default_factory=list)
 
     @property
+    def graph(self) -> onnx.ModelProto | None:
+        """The prepared graph, parsed anew each time."""
+        return None if self.prepared is None else onnx.load_from_string(self.prepared.read())
+
+    @property
     def calibrated_on(self) -> Samples | None:
         """The samples that ranges were learnt from, None where there was no need to."""
         return self.data.calibration if self._calibrations else None
 
-    def int8(self, graph: onnx.ModelProto, float_share: float = 0.0) -> Int8Model:
+    def int8(self, float_share: float = 0.0) -> Int8Model:
         """The int8 or mixed model; with high effort the best of one for each rule for ranges.
 
         Raises DataError without calibration data.
         """
-        calibration, samples = self.calibration(graph), self._samples()
+        calibration, samples = self.calibration(), self._samples()
         aims = Aims(self.profile.integer, self.on_cpu, float_share)
         made = {
             method: to_int8(
@@ -70,10 +77,12 @@ class Workshop:
             )
             for method in (sorted(CHOICES) if self.effort == "high" else [aims.method])
         }
-        return made[aims.method] if len(made) == 1 else self._least_noisy(graph, made)
+        return made[aims.method] if len(made) == 1 else self._least_noisy(made)
 
-    def _least_noisy(self, graph: onnx.ModelProto, made: Mapping[Method, Int8Model]) -> Int8Model:
+    def _least_noisy(self, made: Mapping[Method, Int8Model]) -> Int8Model:
         """The model with the least noise on samples that nothing was learnt from."""
+        graph = self.graph
+        assert graph is not None, "there is a model made of it"
         held_out = (sample.inputs for sample in islice(self.data.verification, MAX_COMPARED))
         meter = noise_meter(graph, held_out)
         noise = {method: meter.of_model(one.quantized) for method, one in made.items()}
@@ -81,16 +90,16 @@ class Workshop:
         why = f"of {len(noise)} rules the one with the least noise at the outputs, on verification data"
         return replace(made[best], reasons=((f"ranges by {best}", why), *made[best].reasons))
 
-    def calibration(self, graph: onnx.ModelProto) -> Calibration:
+    def calibration(self) -> Calibration:
         """What calibration has learnt, once. Raises DataError without calibration data."""
         samples = self._samples()
-        if not self._calibrations:
+        if not self._calibrations and self.prepared is not None:
             inputs = partial(_inputs_of, samples)
-            self._calibrations.append(calibrate(graph, inputs, len(samples), counted))
+            self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted))
         return self._calibrations[0]
 
     def _samples(self) -> Samples:
-        if self.data.calibration is None:
+        if self.data.calibration is None or self.prepared is None:
             raise DataError("int8 needs calibration data")
         return self.data.calibration
 
@@ -156,12 +165,13 @@ def local_options(profile: Profile) -> BackendOptions:
 
 def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
     data, twin, decisions = _converted(workshop, candidate)
+    give_back()
     options = local_options(workshop.profile)
     samples = track(
         workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
     )
     with open_backend(data, workshop.source.model_format, options) as converted:
-        if workshop.graph is None:
+        if workshop.prepared is None:
             comparison = compare(None, converted, samples, workshop.spec, workshop.labels)
             return EmittedModel(candidate.precision, data, comparison)
         # The model as it came, not the cleaned graph: what cleaning breaks shows here too.
@@ -175,18 +185,18 @@ def _converted(
     workshop: Workshop, candidate: Candidate
 ) -> tuple[bytes, onnx.ModelProto | None, tuple[Decision, ...]]:
     """The model file, its float twin where that is not the workshop's graph, and what was decided."""
-    if workshop.graph is None:
+    if workshop.prepared is None:
         return workshop.source.data, None, ()
     announce(f"emitting {candidate.precision}")
     if candidate.precision in ("int8", "mixed"):
-        made = workshop.int8(workshop.graph, candidate.float_share)
+        made = workshop.int8(candidate.float_share)
         decisions = tuple(
             Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
         )
         return serialized(made.quantized), made.twin, decisions
     if candidate.precision == "float16":
-        return serialized(to_float16(workshop.graph)), None, ()
-    return serialized(workshop.graph), None, ()
+        return serialized(to_float16(onnx.load_from_string(workshop.prepared.read()))), None, ()
+    return workshop.prepared.read(), None, ()
 
 
 def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:

@@ -17,6 +17,7 @@ from edgeinfer_converters.graph.gemms import fold_factors
 from edgeinfer_converters.graph.rows import as_rows
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
 from edgeinfer_converters.quantize.equalize import ChannelRanges, equalize, equalized_tensors
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
@@ -28,6 +29,7 @@ from edgeinfer_converters.quantize.residual import choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import MAX_SAMPLES, correct_biases
 from edgeinfer_converters.quantize.static import quantize_int8
+from edgeinfer_converters.shelf import Shelved
 
 RANKING_SAMPLES = 4
 """All tensors are ranked on them: a few suffice to find the worst."""
@@ -103,16 +105,15 @@ class Calibration:
     floats: frozenset[str]
 
 
-def calibrate(graph: onnx.ModelProto, inputs: Inputs, count: int, progress: Progress) -> Calibration:
+def calibrate(prepared: Shelved, inputs: Inputs, count: int, progress: Progress) -> Calibration:
     """Make a prepared float graph easier to quantize, and learn from `count` samples.
 
-    `inputs` yields the same samples each time; they run through the graph twice, in constant memory.
+    The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
+    samples each time; they run through the graph twice, in constant memory.
     Raises DataError for samples that do not fit, ModelError for a graph that does not run.
     """
-    with_biases = onnx.ModelProto()
-    with_biases.CopyFrom(graph)
-    add_biases(fold_factors(with_biases))
-    equal, floats = _equalized(with_biases, inputs, count, progress)
+    equal, floats = _equalized(prepared, inputs, count, progress)
+    give_back()
     with progress(count, "calibrating") as advance:
         return Calibration(equal, observe(equal, inputs(), total=count, progress=advance, grams=True), floats)
 
@@ -125,8 +126,10 @@ def to_int8(
     `inputs` and `count` are those of `calibrate`. Raises ModelError for a graph that cannot be quantized.
     """
     draft = _Draft(calibration.graph, calibration.ranges, calibration.floats)
+    give_back()
     draft = _with_islands(draft, aims, inputs, progress)
     draft = _with_streams(draft, aims, inputs)
+    give_back()
     quantized = quantize_int8(
         draft.graph,
         draft.ranges,
@@ -136,6 +139,7 @@ def to_int8(
         pad_channels=aims.on_cpu,
         method=aims.method,
     )
+    give_back()
     with progress(min(count, MAX_SAMPLES), "correcting biases"):
         corrected = correct_biases(draft.graph, quantized, inputs, count)
     return Int8Model(corrected, draft.graph, draft.reasons)
@@ -181,17 +185,17 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
 
 
 def _equalized(
-    graph: onnx.ModelProto, inputs: Inputs, count: int, progress: Progress
+    prepared: Shelved, inputs: Inputs, count: int, progress: Progress
 ) -> tuple[onnx.ModelProto, frozenset[str]]:
     """A graph of the same function with channels more alike, and the operators that must stay float."""
+    graph = add_biases(fold_factors(onnx.load_from_string(prepared.read())))
     view = GraphView(graph)
     names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
     if not names:
         return graph, frozenset()
     ranges = ChannelRanges(names)
     with progress(count, "equalizing channels") as advance:
-        for values in stream(graph, names, inputs(), total=count):
+        for values in stream(graph, names, inputs(), total=count, progress=advance):
             ranges.update(values)
-            advance(1)
     opened, floats = open_gates(equalize(graph, ranges.result()), ranges.result())
     return infer_shapes(opened), floats

@@ -60,10 +60,10 @@ def saturated_tensors(
 
 def _shares(twin: onnx.ModelProto, quantizers: Mapping[str, Quantizer], inputs: Inputs) -> dict[str, float]:
     outside, seen = dict.fromkeys(quantizers, 0), dict.fromkeys(quantizers, 0)
-    for values in stream(twin, tuple(quantizers), islice(inputs, SAMPLES), total=SAMPLES):
-        for name, quantizer in quantizers.items():
+    for part in stream(twin, tuple(quantizers), islice(inputs, SAMPLES), total=SAMPLES):
+        for name, array in part.items():
+            quantizer = quantizers[name]
             half = quantizer.scale / 2
-            array = values[name]
             beyond = (array < quantizer.low - half) | (array > quantizer.high + half)
             outside[name] += int(np.count_nonzero(beyond))
             seen[name] += array.size

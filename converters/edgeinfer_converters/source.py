@@ -13,19 +13,29 @@ from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.importers.onnx import is_quantized, read_onnx
 from edgeinfer_converters.importers.tflite import read_tflite
+from edgeinfer_converters.shelf import Shelved, shelve
 
 FORMATS: dict[str, ModelFormat] = {".onnx": "onnx", ".tflite": "tflite"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A model that was read. `data` is a single file's worth; `graph` is there for ONNX."""
+    """A model that was read. It waits on disk: the steps between reading and verifying do not need it."""
 
     path: Path
     model_format: ModelFormat
-    data: bytes
-    graph: onnx.ModelProto | None
+    shelved: Shelved
     quantized: bool
+
+    @property
+    def data(self) -> bytes:
+        """A single file's worth, read anew each time."""
+        return self.shelved.read()
+
+    @property
+    def graph(self) -> onnx.ModelProto | None:
+        """An ONNX model's graph, parsed anew each time."""
+        return onnx.load_from_string(self.data) if self.model_format == "onnx" else None
 
 
 def read_source(path: Path, *, runnable: bool = True) -> Source:
@@ -42,27 +52,27 @@ def read_source(path: Path, *, runnable: bool = True) -> Source:
             hint="export other formats to ONNX first",
         )
     if model_format == "tflite":
-        return Source(path, "tflite", read_tflite(path), None, quantized=False)
+        return Source(path, "tflite", shelve(read_tflite(path)), quantized=False)
     graph = read_onnx(path, runnable=runnable)
-    return Source(path, "onnx", serialized(graph), graph, quantized=is_quantized(graph))
+    return Source(path, "onnx", shelve(serialized(graph)), quantized=is_quantized(graph))
 
 
 def prepared_graph(source: Source, runtime: Runtime) -> onnx.ModelProto:
     """The cleaned graph of a float ONNX model, in what the profile's runtime reads."""
-    assert source.graph is not None  # noqa: S101  # callers have an ONNX source
-    return prepare(source.graph, max_opset=runtime.max_opset, max_ir_version=runtime.max_ir_version)
+    graph = source.graph
+    assert graph is not None  # noqa: S101  # callers have an ONNX source
+    return prepare(graph, max_opset=runtime.max_opset, max_ir_version=runtime.max_ir_version)
 
 
 def check_readable(source: Source, profile: Profile, runtime: Runtime) -> None:
     """Raises CompatibilityError if the runtime is too old for a model that is packed as it is."""
-    if source.graph is None:
+    graph = source.graph
+    if graph is None:
         return
-    opset = max(
-        (one.version for one in source.graph.opset_import if one.domain in ("", "ai.onnx")), default=0
-    )
-    if opset > runtime.max_opset or source.graph.ir_version > runtime.max_ir_version:
+    opset = max((one.version for one in graph.opset_import if one.domain in ("", "ai.onnx")), default=0)
+    if opset > runtime.max_opset or graph.ir_version > runtime.max_ir_version:
         raise CompatibilityError(
-            f"{source.path}: opset {opset} and IR version {source.graph.ir_version} are newer than what "
+            f"{source.path}: opset {opset} and IR version {graph.ir_version} are newer than what "
             f"{profile.name} reads (opset {runtime.max_opset}, IR version {runtime.max_ir_version})",
             hint="a quantized model is packed as it is: export it again with an older opset",
         )

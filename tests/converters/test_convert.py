@@ -26,9 +26,10 @@ from edgeinfer.errors import SignatureError
 from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.spec import AnomalyOutput, ImageInput
-from edgeinfer_converters import cli, convert, emit
+from edgeinfer_converters import cli, emit
 from edgeinfer_converters.int8 import Calibration, Int8Model
 from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.report import examine
 from tests.fixtures.data import IMAGE_TOML, WINDOW_TOML, write_classes, write_images, write_table
 from tests.fixtures.models import autoencoder, image_classifier, model_of
 
@@ -122,7 +123,7 @@ def test_the_report_is_a_page_by_itself_and_always_the_same(work: Path) -> None:
 def test_without_a_report_nothing_is_examined(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(convert, "examine", None)
+    monkeypatch.setattr(examine, "examine", None)
     assert build("--calibration", "cal", "--json") == 0
     assert json.loads(capsys.readouterr().out)["details"] is None
 

@@ -25,7 +25,8 @@ from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.ranges import CHOICES
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
-from edgeinfer_converters.source import prepared_graph, read_source
+from edgeinfer_converters.shelf import shelve
+from edgeinfer_converters.source import prepared_graph, read_source, serialized
 from edgeinfer_converters.verify import Comparison
 from tests.fixtures.data import IMAGE_TENSOR, IMAGE_TOML, pipeline
 from tests.fixtures.models import image_classifier
@@ -49,8 +50,8 @@ def workshop(folder: Path, *, calibrated: bool = True, max_drop: float = 0.01) -
         rng = np.random.default_rng(0)
         np.savez(path, image=rng.normal(0, 1, (20, 3, 16, 16)).astype(np.float32))
     data = open_data(path, None, spec, LABELS, (IMAGE_TENSOR,), effort="default", seed=0)
-    graph = prepared_graph(source, RUNTIME)
-    return Workshop(source, graph, spec, LABELS, PI, detect_host(), data, max_drop, timed=False)
+    prepared = shelve(serialized(prepared_graph(source, RUNTIME)))
+    return Workshop(source, prepared, spec, LABELS, PI, detect_host(), data, max_drop, timed=False)
 
 
 def plan(*precisions: Emitted) -> Plan:
@@ -119,7 +120,8 @@ def test_calibrated_is_once_and_only_if_needed(tmp_path: Path) -> None:
     found = emit_best(shop, plan("int8")).chosen
     assert shop.calibrated_on is shop.data.calibration
     assert shop.graph is not None
-    assert shop.calibration(shop.graph) is shop.calibration(shop.graph)
+    assert shop.calibration() is shop.calibration()
+    assert serialized(shop.int8().quantized) == found.data
     assert found.comparison.samples == 2
     assert found.timing is None
 
@@ -182,7 +184,7 @@ def test_high_effort_takes_the_rule_with_the_least_noise_on_held_out_samples(
         return tried[aims.method]
 
     monkeypatch.setattr(emit, "to_int8", remembered)
-    found = shop.int8(shop.graph)
+    found = shop.int8()
     assert sorted(tried) == sorted(CHOICES)
     meter = noise_meter(shop.graph, [sample.inputs for sample in shop.data.verification])
     noise = {method: meter.of_model(one.quantized) for method, one in tried.items()}
@@ -194,7 +196,7 @@ def test_high_effort_takes_the_rule_with_the_least_noise_on_held_out_samples(
 def test_default_effort_tries_one_rule(tmp_path: Path) -> None:
     shop = workshop(tmp_path)
     assert shop.graph is not None
-    assert shop.int8(shop.graph).reasons == ()
+    assert shop.int8().reasons == ()
 
 
 def test_int8_without_data(tmp_path: Path) -> None:

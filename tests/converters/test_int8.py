@@ -16,6 +16,8 @@ import pytest
 from edgeinfer.profile import Integer
 from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.shelf import shelve
+from edgeinfer_converters.source import serialized
 from tests.fixtures.graphs import GRAPHS, ranges_of, run, samples_of, sqnr_db
 
 FORMS = {
@@ -47,7 +49,7 @@ def int8_of(model: onnx.ModelProto, count: int, aims: Aims, steps: Steps) -> Int
     def inputs() -> Iterator[dict[str, np.ndarray]]:
         return samples_of(model, count)
 
-    return to_int8(calibrate(model, inputs, count, steps), inputs, count, aims, steps)
+    return to_int8(calibrate(shelve(serialized(model)), inputs, count, steps), inputs, count, aims, steps)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))

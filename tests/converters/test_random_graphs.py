@@ -14,6 +14,8 @@ from onnx import helper
 from edgeinfer.profile import Integer
 from edgeinfer_converters.int8 import Aims, calibrate, to_int8
 from edgeinfer_converters.progress import counted
+from edgeinfer_converters.shelf import shelve
+from edgeinfer_converters.source import serialized
 from tests.fixtures.graphs import graph_of, run, samples_of, sqnr_db
 
 SIZE, SAMPLES = 6, 8
@@ -113,7 +115,7 @@ def test_whatever_comes_in_a_model_that_runs_comes_out(
 
     integer = Integer(activation=activation)  # type: ignore[arg-type]  # sampled from its names
     made = to_int8(
-        calibrate(model, inputs, SAMPLES, counted),
+        calibrate(shelve(serialized(model)), inputs, SAMPLES, counted),
         inputs,
         SAMPLES,
         Aims(integer, float_share=float_share),

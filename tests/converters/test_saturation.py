@@ -12,6 +12,8 @@ from edgeinfer.profile import Integer
 from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.saturation import LEAST_SHARE, TIMES, saturated_tensors
+from edgeinfer_converters.shelf import shelve
+from edgeinfer_converters.source import serialized
 from tests.fixtures.graphs import GRAPHS, samples_of
 
 
@@ -20,7 +22,11 @@ def made(model: onnx.ModelProto) -> Int8Model:
         return samples_of(model, 16)
 
     return to_int8(
-        calibrate(model, inputs, 16, counted), inputs, 16, Aims(Integer(activation="uint8")), counted
+        calibrate(shelve(serialized(model)), inputs, 16, counted),
+        inputs,
+        16,
+        Aims(Integer(activation="uint8")),
+        counted,
     )
 
 

@@ -25,7 +25,8 @@ def execute(arguments: argparse.Namespace) -> int:
 
     profile = find_profile(arguments.profile) if arguments.profile else None
     source = read_source(arguments.model, runnable=False)
-    inspection = inspect_model(source.data if source.graph is None else source.graph, profile)
+    graph = source.graph
+    inspection = inspect_model(source.data if graph is None else graph, profile)
     text = encode_json(inspection, indent=2).decode() if arguments.json else render_text(inspection)
     sys.stdout.write(text + "\n")
     return Exit.DONE

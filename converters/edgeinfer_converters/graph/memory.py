@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import onnx
 
@@ -24,7 +25,7 @@ def peak_activation_bytes(model: onnx.ModelProto, *, widths: Mapping[str, int] |
     an element of tensors that the runtime keeps in another form than the file, 0 for those it never stores.
     """
     view = GraphView(model)
-    sizes = _sizes(view, widths or {})
+    sizes = tensor_bytes(view, widths or {})
     last_use = {name: index for index, node in enumerate(view.nodes) for name in node.input}
     live = {name for name in view.inputs if name in sizes}
     held = peak = sum(sizes[name] for name in live)
@@ -39,7 +40,8 @@ def peak_activation_bytes(model: onnx.ModelProto, *, widths: Mapping[str, int] |
     return peak
 
 
-def _sizes(view: GraphView, widths: Mapping[str, int]) -> dict[str, int]:
+def tensor_bytes(view: GraphView, widths: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:
+    """The bytes of each tensor of known type and shape that is no initializer; the rest is as above."""
     types = known_types(view.model)
     return {
         name: math.prod(max(dim, 1) for dim in shape) * widths.get(name, types[name].itemsize)

@@ -10,6 +10,7 @@ import onnx
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.foreign import GRAPH_ERRORS, short_reason
+from edgeinfer_converters.graph.weights import outlined, with_initializers
 
 Shape = tuple[int, ...]
 OPEN = -1
@@ -18,13 +19,16 @@ OPEN = -1
 
 def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the shapes of its tensors written down. Raises ModelError for a contradiction."""
+    inferred = outlined(model)
     try:
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        # Without the weights: onnx would hold four copies of them at a time, and needs none.
+        inferred = onnx.shape_inference.infer_shapes(inferred, data_prop=True)
     except GRAPH_ERRORS as error:
         raise ModelError(
             f"the shapes of the model contradict each other: {short_reason(error)}",
             hint="export the model again",
         ) from error
+    return with_initializers(inferred, model.graph.initializer)
 
 
 def known_shapes(model: onnx.ModelProto) -> Mapping[str, Shape]:

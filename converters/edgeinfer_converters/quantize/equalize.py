@@ -20,6 +20,7 @@ from onnx import numpy_helper
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView, attribute
+from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.quantize.channels import ChannelClasses, channel_classes
 from edgeinfer_converters.quantize.placement import place
 
@@ -54,13 +55,14 @@ class ChannelRanges:
     """The extremes of each channel (axis 1) of tensors, while samples stream by."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
+        self._names = frozenset(names)
         self._seen: dict[str, Extremes] = {}
 
     def update(self, values: Mapping[str, Array]) -> None:
-        """Take in one sample: each tensor with its channels on axis 1."""
-        for name in self._names:
-            array = values[name]
+        """Take in some tensors of a sample, with their channels on axis 1; others are passed over."""
+        for name, array in values.items():
+            if name not in self._names:
+                continue
             axes = (0, *range(2, array.ndim))
             new = Extremes(array.min(axis=axes), array.max(axis=axes))
             self._seen[name] = self._seen[name] | new if name in self._seen else new
@@ -86,9 +88,7 @@ def equalize(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> onnx.Mod
     found = channel_classes(view)
     factors = _factors(found, {name: ranges[name].largest for name in equalized_tensors(view)})
     by_tensor = {name: factors[indices] for name, indices in found.classes.items()}
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
-    constants = {tensor.name: tensor for tensor in changed.graph.initializer}
+    constants = dict(view.initializers)
     for node in view.nodes:
         if node.name in found.products:
             made, read = by_tensor[node.output[0]], by_tensor[node.input[0]]
@@ -96,8 +96,8 @@ def equalize(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> onnx.Mod
             if len(node.input) > 2 and node.input[2]:
                 new[node.input[2]] = view.constant(node.input[2]) / made
             for name, values in new.items():
-                constants[name].CopyFrom(numpy_helper.from_array(values.astype(np.float32), name))
-    return changed
+                constants[name] = numpy_helper.from_array(values.astype(np.float32), name)
+    return with_initializers(model, constants.values())
 
 
 def _factors(found: ChannelClasses, ranges: Mapping[str, npt.NDArray[np.float32]]) -> Floats:

@@ -24,9 +24,11 @@ def single_threaded() -> Iterator[None]:
         yield
 
 
-def open_session(model: bytes) -> onnxruntime.InferenceSession:
+def open_session(model: bytes, *, pooled: bool = True) -> onnxruntime.InferenceSession:
     """A session for a float graph, or one of QDQ form whose integers are simulated in float32.
 
+    With `pooled` it keeps memory between runs, up to twice what they need: right where it is soon closed,
+    and its results are copied. Without, memory goes back after each run: right where many are open.
     Raises ModelError if the runtime cannot load it.
     """
     options = onnxruntime.SessionOptions()
@@ -35,15 +37,19 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
+    options.enable_cpu_mem_arena = pooled
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(
+        session = onnxruntime.InferenceSession(
             model, options, providers=[PROVIDER], disabled_optimizers=list(_INTEGER_FUSIONS)
         )
     except RUNTIME_ERRORS as error:
         raise ModelError(
             f"ONNX Runtime cannot load the model: {short_reason(error)}", hint="export the model again"
         ) from error
+    # It keeps the file for the case that its providers are changed; as large as the weights themselves.
+    session._model_bytes = None
+    return session
 
 
 def run_session(

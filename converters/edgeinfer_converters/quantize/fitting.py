@@ -32,24 +32,38 @@ def fit_weights(
     `columns` and `gram` are of this node's inputs, `axis` is the one of the output channels, or None for
     one scale. The second result has one number an output.
     """
-    rows = as_rows(node, weights).astype(np.float64)
-    arranged = columns.arrange(rows)
-    plain = plain_scales(weights, axis, bound, smallest_scales)
-    best: tuple[Floats, Array, Array] | None = None
-    fits = FITS if axis is not None and columns.width <= _FEW else np.ones(1)
-    for fit in fits:
-        scales = representable(plain * fit, smallest_scales)
-        spread = _spread_scales(scales, columns, len(rows))
-        stored = round_to_output(arranged, gram.centred(), spread, bound=bound)
-        error = _error_of_outputs(arranged, stored * spread[:, :, None], gram, columns)
-        best = (error, scales, stored) if best is None else _better(best, (error, scales, stored), columns)
-    if best is None:
-        raise AssertionError("there is at least one scale to try")
-    _, scales, stored = best
-    spread = _spread_scales(scales, columns, len(rows))
-    change = columns.restore((arranged - stored * spread[:, :, None]) * gram.means[:, None, :]).sum(axis=1)
+    rows = as_rows(node, weights)
+    arranged = columns.arrange(rows.astype(np.float64))
+    plain, covariances = plain_scales(weights, axis, bound, smallest_scales), gram.centred()
+
+    def rounded(scales: Array) -> Array:
+        return round_to_output(arranged, covariances, _spread_scales(scales, columns, len(rows)), bound=bound)
+
+    scales = representable(plain, smallest_scales)
+    if axis is not None and columns.width <= _FEW:
+        candidates = [representable(plain * fit, smallest_scales) for fit in FITS]
+        scales, stored = _best(arranged, covariances, columns, [(one, rounded(one)) for one in candidates])
+    else:
+        stored = rounded(scales)
+    lost = stored * _spread_scales(scales, columns, len(rows))[:, :, None]
+    np.subtract(arranged, lost, out=lost)
+    lost *= gram.means[:, None, :]
+    change = columns.restore(lost).sum(axis=1)
     integers = from_rows(node, columns.restore(stored), weights.shape)
     return IntegerWeights(np.ascontiguousarray(integers), scales, axis), change
+
+
+def _best(
+    arranged: Floats, covariances: Floats, columns: Columns, candidates: list[tuple[Array, Array]]
+) -> tuple[Array, Array]:
+    """For each output the scale and the integers with the smallest error; the first where some are equal."""
+    best: tuple[Floats, Array, Array] | None = None
+    for scales, stored in candidates:
+        spread = _spread_scales(scales, columns, len(scales))
+        error = _error_of_outputs(arranged, stored * spread[:, :, None], covariances, columns)
+        best = (error, scales, stored) if best is None else _better(best, (error, scales, stored), columns)
+    assert best is not None  # noqa: S101  # there is at least one scale to try
+    return best[1:]
 
 
 def _spread_scales(scales: Array, columns: Columns, outputs: int) -> Floats:
@@ -59,8 +73,8 @@ def _spread_scales(scales: Array, columns: Columns, outputs: int) -> Floats:
     return repeated.reshape(columns.groups * columns.blocks, -1)
 
 
-def _error_of_outputs(arranged: Floats, rounded: Floats, gram: Gram, columns: Columns) -> Floats:
-    errors = output_error(arranged, rounded, gram.centred())
+def _error_of_outputs(arranged: Floats, rounded: Floats, covariances: Floats, columns: Columns) -> Floats:
+    errors = output_error(arranged, rounded, covariances)
     total: Floats = errors.reshape(columns.groups, columns.blocks, -1).sum(axis=1).reshape(-1)
     return total
 

@@ -63,10 +63,10 @@ def open_gates(
     """The same function, within 0.003 where a gate is closed, and the names of operators to keep float."""
     view = GraphView(model)
     chosen = {gate.mul.name: gate for gate in _gates(view) if _is_uneven(ranges[gate.source])}
+    if not chosen:
+        return model, frozenset()
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
-    if not chosen:
-        return changed, frozenset()
     inside = {gate.sigmoid.name for gate in chosen.values()}
     constants = {tensor.name: tensor for tensor in changed.graph.initializer}
     nodes: list[onnx.NodeProto] = []

@@ -7,7 +7,7 @@ matrix G, the mean of `x x^T` over the columns x: half the Hessian of that error
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.shapes import Shape
 from edgeinfer_converters.graph.view import GraphView, attribute
 from edgeinfer_converters.quantize.operators import PRODUCTS, weight_input
+from edgeinfer_converters.quantize.symmetric import SymmetricSum
+from edgeinfer_converters.shelf import Shelf
 
 MAX_WIDTH = 1152
 """Wider Gram matrices are cut into blocks along the diagonal: their cost grows with the third power."""
@@ -45,7 +47,8 @@ class Gram:
 
         The diagonal gains what the float32 sums may have lost, so that none is below zero.
         """
-        covariances: Floats = self.matrices - self.means[:, :, None] * self.means[:, None, :]
+        covariances = self.means[:, :, None] * self.means[:, None, :]
+        np.subtract(self.matrices, covariances, out=covariances)
         index = np.arange(covariances.shape[1])
         covariances[:, index, index] += _SUM_ERROR * self.matrices[:, index, index]
         return covariances
@@ -106,7 +109,7 @@ class GramObserver:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._sum = np.zeros((columns.groups * columns.blocks, columns.width, columns.width))
+        self._sum = SymmetricSum(columns.groups * columns.blocks, columns.width)
         self._total = np.zeros((columns.groups * columns.blocks, columns.width))
         self._positions = 0
         self._seen = 0
@@ -122,17 +125,46 @@ class GramObserver:
     def result(self) -> Gram:
         """The mean over all columns seen."""
         self._add()
-        count = max(self._positions, 1)
-        return Gram(self._sum / count, self._total / count, self._positions)
+        return _mean(self._sum.whole(), self._total, self._positions)
+
+    def shelve(self, shelf: Shelf) -> Callable[[], Gram]:
+        """The same, put aside until it is asked for. Raises OSError."""
+        self._add()
+        shelved, total, positions = self._sum.shelve(shelf), self._total, self._positions
+        return lambda: _mean(shelved.whole(), total, positions)
 
     def _add(self) -> None:
         if not self._waiting:
             return
         rows = np.concatenate(self._waiting).transpose(1, 0, 2).astype(np.float32)
-        self._sum += rows.transpose(0, 2, 1) @ rows
+        self._sum.add(rows.transpose(0, 2, 1) @ rows)
         self._total += rows.sum(axis=1)
         self._positions += rows.shape[1]
         self._waiting.clear()
+
+
+class Grams(Mapping[str, Gram]):
+    """Gram matrices by node name. They wait on disk: rounding needs one at a time, other steps none."""
+
+    def __init__(self, observers: Mapping[str, GramObserver]) -> None:
+        """Raises OSError."""
+        shelf = Shelf()
+        self._shelved = {name: observer.shelve(shelf) for name, observer in observers.items()}
+
+    def __getitem__(self, name: str) -> Gram:
+        return self._shelved[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shelved)
+
+    def __len__(self) -> int:
+        return len(self._shelved)
+
+
+def _mean(whole: Floats, total: Floats, positions: int) -> Gram:
+    count = max(positions, 1)
+    whole /= count
+    return Gram(whole, total / count, positions)
 
 
 def columns_of(view: GraphView) -> Mapping[str, Columns]:

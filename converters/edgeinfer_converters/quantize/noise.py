@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
+import onnxruntime
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import open_session, run_session
@@ -41,7 +43,7 @@ class NoiseMeter:
 
     def _of(self, model: onnx.ModelProto) -> float:
         """The mean over the outputs of error to signal."""
-        noisy = list(_run(model, self.samples))
+        noisy = list(_run(open_session(model.SerializeToString(deterministic=True)), self.samples))
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [
@@ -58,15 +60,15 @@ def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) 
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
     measured = with_logits(model)
-    return NoiseMeter(measured, kept, list(_run(measured, kept)))
+    session = open_session(measured.SerializeToString(deterministic=True))
+    return NoiseMeter(measured, kept, list(_run(session, kept)))
 
 
 def with_logits(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with what its probabilities are made of as outputs instead of them."""
     view = GraphView(model)
     names = dict.fromkeys(_in_front(value.name, view) for value in model.graph.output)
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
+    changed = with_initializers(model, model.graph.initializer)
     changed.graph.ClearField("output")
     changed.graph.output.extend(
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
@@ -102,15 +104,14 @@ def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.
             written.input[index] = rounded.get(name, name)
         emitter.add(written)
         round_all(node.output)
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
+    changed = with_initializers(model, [*model.graph.initializer, *emitter.initializers.values()])
     changed.graph.ClearField("node")
     changed.graph.node.extend(emitter.nodes)
-    changed.graph.initializer.extend(emitter.initializers.values())
     return changed
 
 
-def _run(model: onnx.ModelProto, samples: Sequence[Mapping[str, Array]]) -> Iterable[Sequence[Array]]:
-    session = open_session(model.SerializeToString(deterministic=True))
-    names = [value.name for value in model.graph.output]
+def _run(
+    session: onnxruntime.InferenceSession, samples: Sequence[Mapping[str, Array]]
+) -> Iterable[Sequence[Array]]:
+    names = [value.name for value in session.get_outputs()]
     return (run_session(session, names, sample, "measuring noise") for sample in samples)

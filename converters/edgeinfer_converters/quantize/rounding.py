@@ -29,14 +29,13 @@ def round_to_output(
     Columns with a large mean square come first. A column that was always zero is rounded to nearest.
     """
     order, factor = _ordered_factor(grams, damping)
-    left = np.take_along_axis(weights, order[:, None, :], axis=2).copy()
-    stored = np.empty_like(left)
+    left = np.take_along_axis(weights, order[:, None, :], axis=2)
+    stored = np.empty(left.shape, np.int8)
     for start in range(0, left.shape[2], _BLOCK):
         end = min(start + _BLOCK, left.shape[2])
         errors = _round_block(left[:, :, start:end], stored[:, :, start:end], factor, start, scales, bound)
         left[:, :, end:] -= errors @ factor[:, start:end, end:]
-    restored = np.take_along_axis(stored, np.argsort(order, axis=1, kind="stable")[:, None, :], axis=2)
-    return restored.astype(np.int8)
+    return np.take_along_axis(stored, np.argsort(order, axis=1, kind="stable")[:, None, :], axis=2)
 
 
 def output_error(weights: Floats, rounded: Floats, grams: Floats) -> Floats:
@@ -47,14 +46,15 @@ def output_error(weights: Floats, rounded: Floats, grams: Floats) -> Floats:
 
 
 def _round_block(
-    left: Floats, stored: Floats, factor: Floats, start: int, scales: Floats, bound: int
+    left: Floats, stored: npt.NDArray[np.int8], factor: Floats, start: int, scales: Floats, bound: int
 ) -> Floats:
     """Round the columns of a block, in place; the errors that the columns behind it have to bear."""
     errors = np.empty_like(left)
     for column in range(left.shape[2]):
         row = start + column
-        stored[:, :, column] = np.clip(np.rint(left[:, :, column] / scales), -bound, bound)
-        error = left[:, :, column] - stored[:, :, column] * scales
+        rounded = np.clip(np.rint(left[:, :, column] / scales), -bound, bound)
+        stored[:, :, column] = rounded
+        error = left[:, :, column] - rounded * scales
         errors[:, :, column] = error / factor[:, row, row, None]
         behind = factor[:, row, None, row + 1 : start + left.shape[2]]
         left[:, :, column + 1 :] -= errors[:, :, column, None] * behind
@@ -68,14 +68,21 @@ def _ordered_factor(grams: Floats, damping: float) -> tuple[npt.NDArray[np.intp]
     at last only the diagonal counts.
     """
     for growth in (1, 10, 100, 1000):
-        damped = _damped(grams, damping * growth)
-        order = np.argsort(-np.diagonal(damped, axis1=1, axis2=2), axis=1, kind="stable")
+        order, ordered = _ordered(grams, damping * growth)
         try:
-            return order, _factor(np.take_along_axis(_rows(damped, order), order[:, None, :], axis=2))
+            return order, _factor(ordered)
         except np.linalg.LinAlgError:
             continue
     identity = np.broadcast_to(np.eye(grams.shape[1]), grams.shape)
     return np.broadcast_to(np.arange(grams.shape[1]), grams.shape[:2]), identity
+
+
+def _ordered(grams: Floats, damping: float) -> tuple[npt.NDArray[np.intp], Floats]:
+    """The order of the columns, those with the largest mean square first, and the damped matrices in it."""
+    damped = _damped(grams, damping)
+    order = np.argsort(-np.diagonal(damped, axis1=1, axis2=2), axis=1, kind="stable")
+    group = np.arange(len(damped))[:, None, None]
+    return order, damped[group, order[:, :, None], order[:, None, :]]
 
 
 def _damped(grams: Floats, damping: float) -> Floats:
@@ -94,9 +101,7 @@ def _damped(grams: Floats, damping: float) -> Floats:
 def _factor(damped: Floats) -> Floats:
     """The upper triangular U with U^T U equal to the inverse."""
     inverse = np.linalg.inv(damped)
-    lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
-    return lower.transpose(0, 2, 1).astype(np.float64, copy=False)
-
-
-def _rows(matrices: Floats, order: npt.NDArray[np.intp]) -> Floats:
-    return np.take_along_axis(matrices, order[:, :, None], axis=1)
+    symmetric = inverse + inverse.transpose(0, 2, 1)
+    del inverse  # matrices of 10 MB each
+    symmetric /= 2
+    return np.linalg.cholesky(symmetric).transpose(0, 2, 1).astype(np.float64, copy=False)

@@ -7,7 +7,7 @@ from the beginning for more of them when that pays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,55 +17,64 @@ from onnx import helper, numpy_helper
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.walk import outer_names
+from edgeinfer_converters.graph.weights import outline, with_initializers
 from edgeinfer_converters.quantize.execution import open_session, run_session
 
 _ZERO_POINT = 2  # its place among the inputs of a DequantizeLinear
 Values = dict[str, Array]
+Constants = Callable[[str], onnx.TensorProto]
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The model between two positions in its list of nodes, `start` included and `end` not."""
+    """The model between two positions in its list of nodes, `start` included and `end` not.
+
+    `wanted`: tensors that are outputs if the piece makes them, whether they are read behind it or not.
+    `constants`: the initializers with their values, where the model has them in outlines only.
+    """
 
     model: onnx.ModelProto
     start: int
     end: int
+    wanted: frozenset[str] = frozenset()
+    constants: Constants | None = None
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The tensors that the piece reads and does not make, constants left out."""
+        given = {value.name for value in self.model.graph.input}
+        given.update(name for node in self.model.graph.node[: self.start] for name in node.output)
         nodes = self.model.graph.node[self.start : self.end]
-        constants = {tensor.name for tensor in self.model.graph.initializer}
-        made = {name for node in nodes for name in node.output}
         read = dict.fromkeys(name for node in nodes for name in _read_by(node))
-        return tuple(name for name in read if name not in made and name not in constants)
+        return tuple(name for name in read if name in given)
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
-        """The tensors that the piece makes and that are read behind it, and the last node's results."""
+        """The tensors that the piece makes and that are wanted or read behind it, and its last results."""
         nodes = self.model.graph.node[self.start : self.end]
         later = {name for node in self.model.graph.node[self.end :] for name in _read_by(node)}
         last = set(nodes[-1].output) if nodes else set()
-        return tuple(name for node in nodes for name in node.output if name and name in later | last)
+        kept = later | last | self.wanted
+        return tuple(name for node in nodes for name in node.output if name and name in kept)
 
-    def runner(self) -> Runner:
-        """What runs the piece."""
-        return Runner(self)
+    def runner(self, *, pooled: bool = True) -> Runner:
+        """What runs the piece, see `open_session`."""
+        return Runner(self, pooled=pooled)
 
 
 class Runner:
     """A session for one piece of a model."""
 
-    def __init__(self, cut: Cut) -> None:
+    def __init__(self, cut: Cut, *, pooled: bool) -> None:
         self._cut = cut
-        self._session = open_session(_extracted(cut)) if cut.outputs else None
+        self._session = open_session(_extracted(cut), pooled=pooled) if cut.outputs else None
 
-    def run(self, values: Values) -> Values:
-        """The tensors that are still needed behind the piece. Raises ModelError."""
+    def run(self, values: Values, where: str = "refining") -> Values:
+        """The piece's outputs. Raises ModelError that begins with `where`."""
         if self._session is None:
             return dict(values)
         inputs = {name: values[name] for name in self._cut.inputs}
-        made = run_session(self._session, self._cut.outputs, inputs, "refining")
+        made = run_session(self._session, self._cut.outputs, inputs, where)
         return dict(zip(self._cut.outputs, made, strict=True))
 
 
@@ -74,20 +83,40 @@ def needed_behind(model: onnx.ModelProto, position: int) -> frozenset[str]:
     return frozenset(name for node in model.graph.node[position:] for name in _read_by(node))
 
 
+class PlainConstants(Mapping[str, onnx.TensorProto]):
+    """The constants of a QDQ model as its operators see them: floats, made anew whenever one is asked for."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._stored = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._dequantizers = {
+            node.output[0]: node
+            for node in model.graph.node
+            if node.op_type == "DequantizeLinear" and node.input[0] in self._stored
+        }
+
+    def __getitem__(self, name: str) -> onnx.TensorProto:
+        if name not in self._dequantizers:
+            return self._stored[name]
+        return numpy_helper.from_array(_dequantized(self._dequantizers[name], self._stored), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._stored, *self._dequantizers])
+
+    def __len__(self) -> int:
+        return len(self._stored) + len(self._dequantizers)
+
+    def is_made_by(self, node: onnx.NodeProto) -> bool:
+        """Whether a node's result is one of the constants."""
+        return node.output[0] in self._dequantizers
+
+
 def with_plain_constants(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A QDQ model whose stored weights and biases are float constants: it simulates the integers faster."""
-    plain = onnx.ModelProto()
-    plain.CopyFrom(model)
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    kept, folded = [], []
-    for node in model.graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
-            folded.append(numpy_helper.from_array(_dequantized(node, constants), node.output[0]))
-        else:
-            kept.append(node)
+    """A QDQ model that reads its `PlainConstants`, in outlines: it simulates the integers faster."""
+    constants = PlainConstants(model)
+    plain = with_initializers(model, map(outline, constants.values()))
+    kept = [node for node in model.graph.node if not constants.is_made_by(node)]
     del plain.graph.node[:]
     plain.graph.node.extend(kept)
-    plain.graph.initializer.extend(folded)
     return plain
 
 
@@ -116,8 +145,13 @@ def _extracted(cut: Cut) -> bytes:
         "piece",
         [kinds[name] for name in cut.inputs],
         [helper.make_empty_tensor_value_info(name) for name in cut.outputs],
-        [tensor for tensor in cut.model.graph.initializer if tensor.name in read],
+        [_valued(cut, tensor) for tensor in cut.model.graph.initializer if tensor.name in read],
+        sparse_initializer=cut.model.graph.sparse_initializer,
     )
     model = helper.make_model(graph, opset_imports=cut.model.opset_import, ir_version=cut.model.ir_version)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def _valued(cut: Cut, tensor: onnx.TensorProto) -> onnx.TensorProto:
+    return tensor if cut.constants is None else cut.constants(tensor.name)

@@ -18,10 +18,18 @@ from onnx import numpy_helper
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.quantize.activations import activation_behind
 from edgeinfer_converters.quantize.bias import Floats, Shift, correction, measure_shift
 from edgeinfer_converters.quantize.operators import PRODUCTS, bias_input
-from edgeinfer_converters.quantize.segments import Cut, Values, needed_behind, with_plain_constants
+from edgeinfer_converters.quantize.segments import (
+    Cut,
+    PlainConstants,
+    Runner,
+    Values,
+    needed_behind,
+    with_plain_constants,
+)
 from edgeinfer_converters.quantize.two_part import result_of
 
 MEMORY_BYTES = 32_000_000
@@ -43,7 +51,7 @@ def correct_biases(
     corrected = onnx.ModelProto()
     corrected.CopyFrom(quantized)
     names = _correctable(reference, quantized)
-    pair = _Pair(reference, with_plain_constants(corrected), samples, min(count, MAX_SAMPLES))
+    pair = _Pair(reference, quantized, samples, min(count, MAX_SAMPLES))
     constants = {tensor.name: tensor for tensor in corrected.graph.initializer}
     for name in names:
         pair.advance_to(name)
@@ -91,11 +99,20 @@ def _changed_bias(
 
 @dataclass
 class _Half:
-    """One of the two models, and its samples waiting behind node `position`."""
+    """One of the two models in outlines, its constants, and its samples waiting behind node `position`."""
 
     model: onnx.ModelProto
+    constants: Mapping[str, onnx.TensorProto]
+    changed: dict[str, onnx.TensorProto] = field(default_factory=dict)
     position: int = 0
-    biases: dict[str, Floats] = field(default_factory=dict)
+
+    def constant(self, name: str) -> onnx.TensorProto:
+        """What has changed, or else what there was."""
+        return self.changed[name] if name in self.changed else self.constants[name]
+
+    def runner(self, start: int, end: int) -> Runner:
+        """What runs the nodes from `start` to `end`, the latter not included."""
+        return Cut(self.model, start, end, constants=self.constant).runner()
 
     def index(self, name: str) -> int:
         return next(index for index, node in enumerate(self.model.graph.node) if node.name == name)
@@ -115,12 +132,16 @@ class _Pair:
     def __init__(
         self, reference: onnx.ModelProto, quantized: onnx.ModelProto, samples: Samples, count: int
     ) -> None:
-        self._halves = (_Half(infer_shapes(reference)), _Half(infer_shapes(quantized)))
+        stored = {tensor.name: tensor for tensor in reference.graph.initializer}
+        self._halves = (
+            _Half(infer_shapes(outlined(reference)), stored),
+            _Half(infer_shapes(with_plain_constants(quantized)), PlainConstants(quantized)),
+        )
         self._sizes = [_sizes(half.model) for half in self._halves]
         self._view = GraphView(self._halves[0].model)
         self._samples = samples
         self._count = count
-        self._waiting: list[tuple[Values, Values]] = []
+        self._waiting: list[list[Values]] = []
 
     def advance_to(self, name: str) -> None:
         """Run both models up to the node `name`, it included."""
@@ -153,9 +174,9 @@ class _Pair:
         """Bring the quantized model and what waits behind the node up to date with a changed bias."""
         half = self._halves[1]
         output, node = half.result(name), half.model.graph.node[half.index(name)]
-        bias = next(tensor for tensor in half.model.graph.initializer if tensor.name == node.input[2])
-        bias.CopyFrom(
-            numpy_helper.from_array((numpy_helper.to_array(bias) + change).astype(np.float32), bias.name)
+        bias = numpy_helper.to_array(half.constant(node.input[2]))
+        half.changed[node.input[2]] = numpy_helper.from_array(
+            (bias + change).astype(np.float32), node.input[2]
         )
         for _, values in self._waiting:
             array = values[output]
@@ -171,26 +192,19 @@ class _Pair:
         return int(np.clip(MEMORY_BYTES // size, 2, self._count))
 
     def _fill(self, ends: Sequence[int], count: int) -> None:
-        cuts = [Cut(half.model, 0, end) for half, end in zip(self._halves, ends, strict=True)]
-        runners = [cut.runner() for cut in cuts]
+        runners = [half.runner(0, end) for half, end in zip(self._halves, ends, strict=True)]
         needed = self._needed(ends)
         self._waiting = [
-            (
-                _kept(needed[0], dict(one) | runners[0].run(dict(one))),
-                _kept(needed[1], dict(one) | runners[1].run(dict(one))),
-            )
+            [_kept(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
             for one in islice(self._samples(), count)
         ]
 
     def _run(self, ends: Sequence[int]) -> None:
-        cuts = [Cut(half.model, half.position, end) for half, end in zip(self._halves, ends, strict=True)]
-        runners = [cut.runner() for cut in cuts]
-        needed = self._needed(ends)
-        for index, (wanted, found) in enumerate(self._waiting):
-            self._waiting[index] = (
-                _kept(needed[0], wanted | runners[0].run(wanted)),
-                _kept(needed[1], found | runners[1].run(found)),
-            )
+        for side, half in enumerate(self._halves):
+            runner = half.runner(half.position, ends[side])
+            needed = self._needed(ends)[side]
+            for pair in self._waiting:
+                pair[side] = _kept(needed, pair[side], runner)
 
     def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
         """What waits behind `ends` in each half: what is still read, and the last node's results."""
@@ -200,8 +214,12 @@ class _Pair:
         ]
 
 
-def _kept(names: frozenset[str], values: Values) -> Values:
-    return {name: array for name, array in values.items() if name in names}
+def _kept(names: frozenset[str], values: Values, runner: Runner) -> Values:
+    """What of the values and the piece's results waits; copies of the latter, as theirs is the runtime's
+    memory, which comes in larger parts."""
+    made = runner.run(values)
+    kept = {name: array for name, array in values.items() if name in names}
+    return kept | {name: array.copy() for name, array in made.items() if name in names}
 
 
 def _sizes(model: onnx.ModelProto) -> Mapping[str, int]:

@@ -20,6 +20,7 @@ from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.importers.onnx import is_quantized
 from edgeinfer_converters.quantize.affine import Affine, Form, activation_form, affine_of, clamps_like
 from edgeinfer_converters.quantize.emitter import Emitter
@@ -265,10 +266,9 @@ class _Writer:
         return np.broadcast_to(bias, (1, weights.shape[axis])).reshape(-1)
 
     def _assemble(self, emitter: Emitter) -> onnx.ModelProto:
-        model = onnx.ModelProto()
-        model.CopyFrom(self.view.model)
+        model = with_initializers(self.view.model)
         graph = model.graph
-        for part in ("node", "initializer", "value_info"):
+        for part in ("node", "value_info"):
             graph.ClearField(part)
         graph.node.extend(emitter.nodes)
         used = {name for node in emitter.nodes for name in node.input} | self.view.outputs

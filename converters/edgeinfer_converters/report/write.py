@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeinfer.errors import UsageError
 from edgeinfer.files import write_atomically
 from edgeinfer.strict import encode_json
 from edgeinfer_converters.report.facts import Report
-from edgeinfer_converters.report.page import page
-from edgeinfer_converters.report.pictures import Picture
+
+if TYPE_CHECKING:
+    from edgeinfer_converters.report.pictures import Picture
 
 REPORT_NAME = "report.json"
 PAGE_NAME = "report.html"
@@ -32,6 +34,8 @@ def write_report(folder: Path, report: Report, pictures: Sequence[Picture | None
 
     `pictures`: of the samples in `details.disagreements`, in their order.
     """
+    from edgeinfer_converters.report.page import page  # pictures bring OpenCV, which few builds need
+
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / REPORT_NAME, dump_report(report))
     write_atomically(folder / PAGE_NAME, page(report, pictures).encode())

@@ -19,6 +19,8 @@ from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.shelf import shelve
+from edgeinfer_converters.source import serialized
 from tests.fixtures.graphs import GRAPHS, bottlenecks, ranges_of, run, samples_of, sqnr_db
 
 U8 = Integer(activation="uint8")
@@ -91,7 +93,7 @@ def widened(model: onnx.ModelProto, *, on_cpu: bool) -> Int8Model:
         return samples_of(model, 16)
 
     aims = Aims(U8, on_cpu=on_cpu)
-    return to_int8(calibrate(model, inputs, 16, silent), inputs, 16, aims, silent)  # type: ignore[arg-type]
+    return to_int8(calibrate(shelve(serialized(model)), inputs, 16, silent), inputs, 16, aims, silent)  # type: ignore[arg-type]
 
 
 class _Silent:

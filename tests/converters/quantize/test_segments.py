@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.quantize.segments import Cut, needed_behind, with_plain_constants
+from edgeinfer_converters.graph.shapes import infer_shapes, known_shapes
+from edgeinfer_converters.quantize.segments import (
+    Cut,
+    PlainConstants,
+    needed_behind,
+    with_plain_constants,
+)
 from edgeinfer_converters.quantize.static import quantize_int8
-from tests.fixtures.graphs import GRAPHS, ranges_of, run, samples_of
+from tests.fixtures.graphs import GRAPHS, PLANE, conv, filters, graph_of, ranges_of, run, samples_of
 
 
 def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -21,15 +27,19 @@ def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
 def test_pieces_give_what_the_whole_gives(name: str) -> None:
     reference = GRAPHS[name]()
     (sample,) = samples_of(reference, 1, seed=3)
-    for model in (reference, with_plain_constants(quantized(reference))):
-        model = onnx.shape_inference.infer_shapes(model)
+    integer = quantized(reference)
+    for whole, model, constants in (
+        (reference, reference, None),
+        (integer, with_plain_constants(integer), PlainConstants(integer).__getitem__),
+    ):
+        model = infer_shapes(model)
         values = dict(sample)
         for start in range(0, len(model.graph.node), 3):
             end = min(start + 3, len(model.graph.node))
-            values |= Cut(model, start, end).runner().run(values)
+            values |= Cut(model, start, end, constants=constants).runner().run(values)
         output = model.graph.output[0].name
         np.testing.assert_allclose(
-            values[output], run(model, sample, optimized=False)[0], rtol=1e-3, atol=0.2
+            values[output], run(whole, sample, optimized=False)[0], rtol=1e-3, atol=0.2
         )
 
 
@@ -62,8 +72,62 @@ def test_a_piece_without_nodes_passes_values_on() -> None:
 def test_constants_are_dequantized_as_onnx_does() -> None:
     reference = GRAPHS["residual"]()
     integer = quantized(reference)
-    plain = with_plain_constants(integer)
-    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in plain.graph.initializer}
+    constants = PlainConstants(integer)
     weights = next(node for node in integer.graph.node if node.op_type == "Conv").input[1]
     original = numpy_helper.to_array(reference.graph.initializer[0])
-    assert np.abs(stored[weights] - original).max() < 0.01
+    assert np.abs(numpy_helper.to_array(constants[weights]) - original).max() < 0.01
+    for tensor in integer.graph.initializer:
+        assert constants[tensor.name] == tensor
+    assert len(constants) == len(set(constants)) > len(integer.graph.initializer)
+
+
+def test_the_plain_model_has_outlines_of_its_weights_only() -> None:
+    integer = quantized(wide())
+    plain, constants = with_plain_constants(integer), PlainConstants(integer)
+    assert not any(constants.is_made_by(node) for node in plain.graph.node)
+    assert plain.ByteSize() < 8000 < integer.ByteSize()
+    for tensor in plain.graph.initializer:
+        assert (tensor.dims, tensor.data_type) == (
+            constants[tensor.name].dims,
+            constants[tensor.name].data_type,
+        )
+    output = integer.graph.node[-1].input[0]
+    assert known_shapes(infer_shapes(plain))[output] == known_shapes(integer)[output]
+
+
+def wide() -> onnx.ModelProto:
+    """Sixty-four channels: weights that are worth leaving out."""
+    return graph_of(
+        [conv("x", "a"), conv("a", "y", "v")],
+        (1, 64, 8, 8),
+        {"w": filters(64, 4), "v": filters(64, 64, seed=1)},
+    )
+
+
+def test_wanted_tensors_come_out_whether_they_are_read_behind_or_not() -> None:
+    model = GRAPHS["residual"]()
+    count = len(model.graph.node)
+    inner = {name for node in model.graph.node[:-1] for name in node.output}
+    assert set(Cut(model, 0, count).outputs) == {"y"}
+    assert set(Cut(model, 0, count, frozenset(inner)).outputs) == inner | {"y"}
+
+
+def test_what_a_subgraph_makes_for_itself_is_no_input() -> None:
+    def branch(op_type: str) -> onnx.GraphProto:
+        nodes = [helper.make_node(op_type, ["a"], ["z"]), helper.make_node("Identity", ["z"], ["out"])]
+        return helper.make_graph(nodes, op_type, [], [helper.make_tensor_value_info("out", 1, PLANE)])
+
+    model = onnx.helper.make_model(
+        helper.make_graph(
+            [
+                helper.make_node("Neg", ["x"], ["a"], "neg"),
+                helper.make_node(
+                    "If", ["flag"], ["y"], "if", then_branch=branch("Neg"), else_branch=branch("Abs")
+                ),
+            ],
+            "branches",
+            [helper.make_tensor_value_info("x", 1, PLANE), helper.make_tensor_value_info("flag", 9, [])],
+            [helper.make_tensor_value_info("y", 1, PLANE)],
+        )
+    )
+    assert Cut(model, 1, 2).inputs == ("flag", "a")

@@ -19,6 +19,8 @@ from edgeinfer_converters.importers.onnx import read_onnx
 from edgeinfer_converters.int8 import Aims, calibrate, to_int8
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.shelf import shelve
+from edgeinfer_converters.source import serialized
 
 pytestmark = pytest.mark.zoo
 SAMPLES = 64
@@ -48,7 +50,7 @@ def test_no_worse_than_the_plain_quantizer_of_onnx_runtime(
     def samples() -> Iterator[dict[str, np.ndarray]]:
         return ({name: one[None]} for one in inputs)
 
-    calibration = calibrate(model, samples, len(inputs), counted)
+    calibration = calibrate(shelve(serialized(model)), samples, len(inputs), counted)
     result = to_int8(calibration, samples, len(inputs), Aims(integer), counted).quantized
     assert integer_share(result).share >= 0.99
     onnx.save(result, tmp_path / "int8.onnx")
