@@ -82,7 +82,8 @@ class Workshop:
     def _least_noisy(self, made: Mapping[Method, Int8Model]) -> Int8Model:
         """The model with the least noise on samples that nothing was learnt from."""
         graph = self.graph
-        assert graph is not None, "there is a model made of it"
+        if graph is None:
+            raise AssertionError("there are models made of it")
         held_out = (sample.inputs for sample in islice(self.data.verification, MAX_COMPARED))
         meter = noise_meter(graph, held_out)
         noise = {method: meter.of_model(one.quantized) for method, one in made.items()}

@@ -14,6 +14,7 @@ from onnx import helper
 from edgeinfer.errors import DataError, ModelError
 from edgeinfer_converters.calibrate import observe
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize import relay
 from edgeinfer_converters.quantize.placement import observed_tensors
 from tests.fixtures.graphs import GRAPHS, PLANE, classifier, conv, filters, graph_of, run, samples_of
 
@@ -61,6 +62,25 @@ def test_progress_is_told_after_each_sample() -> None:
     told: list[int] = []
     observe(model, samples_of(model, 3), total=3, progress=told.append)
     assert told == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_pieces_of_the_graph_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = GRAPHS[name]()
+    whole = observe(model, samples_of(model, 3), total=3, progress=quiet, grams=True)
+    monkeypatch.setattr(relay, "PIECE_BYTES", 1)
+    parts = observe(model, samples_of(model, 3), total=3, progress=quiet, grams=True)
+    assert parts.samples == whole.samples == 3
+    assert list(parts.histograms) == list(whole.histograms)
+    for tensor, histogram in whole.histograms.items():
+        assert (histogram.minimum, histogram.maximum) == (
+            parts.histograms[tensor].minimum,
+            parts.histograms[tensor].maximum,
+        )
+        np.testing.assert_array_equal(parts.histograms[tensor].counts, histogram.counts)
+    assert list(parts.grams) == list(whole.grams)
+    for node, gram in whole.grams.items():
+        np.testing.assert_array_equal(parts.grams[node].matrices, gram.matrices)
 
 
 def test_the_given_model_is_left_alone() -> None:

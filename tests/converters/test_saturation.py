@@ -21,13 +21,8 @@ def made(model: onnx.ModelProto) -> Int8Model:
     def inputs() -> Iterator[dict[str, np.ndarray]]:
         return samples_of(model, 16)
 
-    return to_int8(
-        calibrate(shelve(serialized(model)), inputs, 16, counted),
-        inputs,
-        16,
-        Aims(Integer(activation="uint8")),
-        counted,
-    )
+    calibration = calibrate(shelve(serialized(model)), inputs, 16, counted)
+    return to_int8(calibration, inputs, 16, Aims(Integer(activation="uint8")), counted)
 
 
 def times(model: onnx.ModelProto, factor: float, seed: int = 5) -> Iterator[dict[str, np.ndarray]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import onnx
@@ -27,6 +28,14 @@ def test_an_onnx_model(model: Path) -> None:
     assert (source.model_format, source.quantized) == ("onnx", False)
     assert source.graph is not None
     assert source.data == serialized(source.graph)
+
+
+def test_the_model_waits_on_disk(model: Path) -> None:
+    source = read_source(model)
+    held = [getattr(source, one.name) for one in fields(source)]
+    assert not any(isinstance(one, bytes | onnx.ModelProto) for one in held)
+    assert source.graph is not source.graph
+    assert source.graph == source.graph
 
 
 def test_an_operator_that_nobody_knows(tmp_path: Path) -> None:

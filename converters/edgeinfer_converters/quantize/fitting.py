@@ -62,7 +62,8 @@ def _best(
         spread = _spread_scales(scales, columns, len(scales))
         error = _error_of_outputs(arranged, stored * spread[:, :, None], covariances, columns)
         best = (error, scales, stored) if best is None else _better(best, (error, scales, stored), columns)
-    assert best is not None  # noqa: S101  # there is at least one scale to try
+    if best is None:
+        raise AssertionError("there is at least one scale to try")
     return best[1:]
 
 

@@ -30,7 +30,7 @@ class Relay:
         self._runners = [(cut.runner(pooled=False), needed_behind(model, cut.end)) for cut in cuts]
 
     def run(self, sample: Mapping[str, Array], where: str) -> Iterator[Values]:
-        """The tensors asked for, in parts that follow each other. Raises ModelError that begins with `where`."""
+        """The tensors asked for, one part after the other. Raises ModelError that begins with `where`."""
         held = dict(sample)
         yield self._asked(held)
         for runner, needed in self._runners:

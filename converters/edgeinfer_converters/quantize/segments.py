@@ -113,8 +113,9 @@ class PlainConstants(Mapping[str, onnx.TensorProto]):
 def with_plain_constants(model: onnx.ModelProto) -> onnx.ModelProto:
     """A QDQ model that reads its `PlainConstants`, in outlines: it simulates the integers faster."""
     constants = PlainConstants(model)
-    plain = with_initializers(model, map(outline, constants.values()))
     kept = [node for node in model.graph.node if not constants.is_made_by(node)]
+    read = {name for node in kept for name in _read_by(node)}
+    plain = with_initializers(model, (outline(constants[name]) for name in constants if name in read))
     del plain.graph.node[:]
     plain.graph.node.extend(kept)
     return plain

@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class SymmetricSum:
-    """A sum of `count` symmetric matrices each, of which the strips from the diagonal to the right are kept."""
+    """Sums of `count` symmetric matrices each: the strips from the diagonal to the right are kept."""
 
     def __init__(self, count: int, width: int) -> None:
         self._strips = [
@@ -30,7 +30,7 @@ class SymmetricSum:
         start = 0
         for strip in self._strips:
             end = start + strip.shape[1]
-            strip += matrices[:, start:end, start:]
+            np.add(strip, matrices[:, start:end, start:], out=strip)
             start = end
 
     def whole(self) -> Floats:

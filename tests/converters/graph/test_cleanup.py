@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxslim
@@ -9,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeinfer.errors import ModelError
+from edgeinfer_converters.graph import cleanup
 from edgeinfer_converters.graph.cleanup import clean_up
 from tests.fixtures.models import image_classifier, model_of
 
@@ -46,6 +51,70 @@ def test_a_failure_is_translated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxslim, "slim", fail)
     with pytest.raises(ModelError, match="cannot be cleaned up: 'some_tensor'"):
         clean_up(image_classifier())
+
+
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let small models too be cleaned in a process of their own."""
+    monkeypatch.setattr(cleanup, "SMALL_BYTES", 0)
+
+
+def test_a_process_of_its_own_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = clean_up(image_classifier())
+    apart(monkeypatch)
+    assert clean_up(image_classifier()).SerializeToString(deterministic=True) == here.SerializeToString(
+        deterministic=True
+    )
+
+
+def test_large_models_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(model: onnx.ModelProto) -> onnx.ModelProto:
+        raise AssertionError("called in this process")
+
+    monkeypatch.setattr(onnxslim, "slim", fail)
+    model = image_classifier()
+    model.graph.initializer.append(
+        numpy_helper.from_array(np.zeros(cleanup.SMALL_BYTES // 4, "f4"), "unused")
+    )
+    assert model.ByteSize() > cleanup.SMALL_BYTES > clean_up(model).ByteSize()
+
+
+def test_a_failure_over_there_is_told_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    apart(monkeypatch)
+    program = tmp_path / "slim.py"
+    monkeypatch.setattr(cleanup, "PROGRAM", program)
+    for text, message in (
+        ("raise KeyError('some_tensor')", "cannot be cleaned up: KeyError: 'some_tensor'"),
+        ("import os; os._exit(3)", "onnxslim ended with code 3"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "onnxslim ended with code -9"),
+        ("print('not a model')", "cannot be cleaned up: "),
+    ):
+        program.write_text(text, "utf-8")
+        with pytest.raises(ModelError, match=message) as caught:
+            clean_up(image_classifier())
+        assert caught.value.hint
+
+
+def test_what_onnxslim_prints_is_no_part_of_the_answer() -> None:
+    """The program keeps its stdout for the model, whoever writes to it below Python."""
+    code = (
+        "import os, sys, runpy, onnxslim\n"
+        "real = onnxslim.slim\n"
+        "def noisy(model):\n"
+        "    print('chatter', flush=True)\n"
+        "    os.write(1, b'more')\n"
+        "    return real(model)\n"
+        "onnxslim.slim = noisy\n"
+        "runpy.run_path(sys.argv[1], run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, cleanup.PROGRAM],
+        input=image_classifier().SerializeToString(),
+        capture_output=True,
+        check=True,
+    )
+    assert onnx.load_from_string(done.stdout) == clean_up(image_classifier())
+    assert b"chatter" in done.stderr
+    assert b"more" in done.stderr
 
 
 def test_a_changed_interface_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from edgeinfer_converters.graph.memory import parameter_count, peak_activation_bytes
+from edgeinfer_converters.graph.memory import parameter_count, peak_activation_bytes, tensor_bytes
 from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.graph.view import GraphView
 from tests.fixtures.models import doubler, image_classifier, model_of
 
 ROW_BYTES = 4 * 4
@@ -102,3 +103,14 @@ def test_tensors_that_the_runtime_keeps_in_another_form() -> None:
     assert peak_activation_bytes(fan(3)) == 4 * ROW_BYTES
     widths = {"t0": 1, "t1": 0}
     assert peak_activation_bytes(fan(3), widths=widths) == 2 * ROW_BYTES + 4
+
+
+def test_the_bytes_of_each_tensor() -> None:
+    model = chain(3)
+    assert tensor_bytes(GraphView(model)) == dict.fromkeys(("x", "t0", "t1", "y"), ROW_BYTES)
+    assert tensor_bytes(GraphView(model), {"t0": 1, "y": 0}) == {
+        "x": ROW_BYTES,
+        "t0": ROW_BYTES // 4,
+        "t1": ROW_BYTES,
+        "y": 0,
+    }

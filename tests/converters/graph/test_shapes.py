@@ -32,6 +32,23 @@ def test_the_given_model_stays_as_it_was() -> None:
     assert model.SerializeToString() == before
 
 
+def test_weights_are_kept_and_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = image_classifier()
+    weights = np.ones((1, 3, 1000, 10), np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "large"))
+    model.graph.node.append(helper.make_node("Neg", ["large"], ["negative"]))
+    infer = onnx.shape_inference.infer_shapes
+
+    def watched(light: onnx.ModelProto, **options: bool) -> onnx.ModelProto:
+        assert light.ByteSize() < weights.nbytes
+        return infer(light, **options)
+
+    monkeypatch.setattr(onnx.shape_inference, "infer_shapes", watched)
+    inferred = infer_shapes(model)
+    assert list(inferred.graph.initializer) == list(model.graph.initializer)
+    assert known_shapes(inferred)["negative"] == (1, 3, 1000, 10)
+
+
 def test_an_open_dimension_stays_open() -> None:
     shapes = known_shapes(infer_shapes(image_classifier(batch="N")))
     assert shapes["image"] == (OPEN, 3, 16, 16)

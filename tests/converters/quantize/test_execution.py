@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -20,6 +22,18 @@ def test_qdq_models_are_simulated_not_fused() -> None:
     session = open_session(quantized.SerializeToString())
     (found,) = run_session(session, ["y"], sample, "here")
     np.testing.assert_allclose(found, run(quantized, sample, optimized=False)[0], atol=0.1)
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_a_session_lets_go_of_the_file_and_runs_on(pooled: bool) -> None:
+    data = residual().SerializeToString()
+    before = sys.getrefcount(data)
+    session = open_session(data, pooled=pooled)
+    assert sys.getrefcount(data) == before
+    (sample,) = samples_of(residual(), 1)
+    np.testing.assert_allclose(
+        run_session(session, ["y"], sample, "here")[0], run(residual(), sample)[0], 1e-4
+    )
 
 
 def test_one_thread_for_matrix_products() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -9,7 +11,7 @@ from onnx import helper
 
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize import hessian
-from edgeinfer_converters.quantize.hessian import GramObserver, as_rows, columns_of, from_rows
+from edgeinfer_converters.quantize.hessian import GramObserver, Grams, as_rows, columns_of, from_rows
 from tests.fixtures.graphs import graph_of
 
 CONVOLUTIONS: dict[str, tuple[tuple[int, ...], dict]] = {
@@ -110,6 +112,40 @@ def test_large_pictures_are_looked_at_in_places_that_change_from_sample_to_sampl
     one, other = (columns.take(picture, offset).reshape(-1) for offset in (0, 1))
     assert len(one) == len(other) == hessian.POSITIONS
     assert not set(one) & set(other)
+
+
+def test_shelved_matrices_are_those_of_the_observers() -> None:
+    rng = np.random.default_rng(0)
+    widths = {"narrow": 3, "wide": 300}
+    observers = {name: GramObserver(hessian.Columns(1, 1, width)) for name, width in widths.items()}
+    for name, observer in observers.items():
+        for _ in range(3):
+            observer.update(rng.normal(0, 1, (5, widths[name])).astype(np.float32))
+    grams = Grams(observers)
+    assert dict.fromkeys(grams) == dict.fromkeys(widths)
+    assert len(grams) == 2
+    for name, observer in observers.items():
+        wanted, found = observer.result(), grams[name]
+        np.testing.assert_array_equal(found.matrices, wanted.matrices)
+        np.testing.assert_array_equal(found.means, wanted.means)
+        assert found.positions == wanted.positions == 15
+        np.testing.assert_array_equal(grams[name].matrices, found.matrices)
+    assert grams.get("other") is None
+
+
+def test_shelved_matrices_take_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        observers = {str(number): GramObserver(hessian.Columns(1, 1, 512)) for number in range(4)}
+        held, _ = tracemalloc.get_traced_memory()
+        grams = Grams(observers)
+        del observers
+        left, _ = tracemalloc.get_traced_memory()
+        assert len(grams) == 4
+    finally:
+        tracemalloc.stop()
+    assert left - before < (held - before) / 50
 
 
 def test_nothing_seen() -> None:

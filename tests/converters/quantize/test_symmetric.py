@@ -1,0 +1,52 @@
+"""Symmetric sums: half of them is enough."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeinfer_converters.quantize.symmetric import STRIP, SymmetricSum
+from edgeinfer_converters.shelf import Shelf
+
+
+def matrices(count: int, width: int, seed: int) -> np.ndarray:
+    half = np.random.default_rng(seed).normal(0, 1, (count, width, width)).astype(np.float32)
+    return half + half.transpose(0, 2, 1)
+
+
+@given(
+    count=st.integers(1, 3),
+    width=st.one_of(st.integers(1, 9), st.sampled_from([STRIP - 1, STRIP, STRIP + 1, 2 * STRIP + 5])),
+    terms=st.integers(0, 3),
+)
+def test_the_whole_is_what_plain_sums_are_to_the_last_bit(count: int, width: int, terms: int) -> None:
+    total, plain = SymmetricSum(count, width), np.zeros((count, width, width))
+    for seed in range(terms):
+        total.add(matrices(count, width, seed))
+        plain += matrices(count, width, seed)
+    np.testing.assert_array_equal(total.whole(), plain)
+    np.testing.assert_array_equal(total.shelve(Shelf()).whole(), plain)
+
+
+def test_numpy_s_products_are_symmetric_to_the_last_bit() -> None:
+    """Half of a Gram matrix stands for all of it only where both halves are equal."""
+    rows = np.random.default_rng(0).normal(0, 1, (1, 128, 3 * STRIP)).astype(np.float32)
+    product = rows.transpose(0, 2, 1) @ rows
+    np.testing.assert_array_equal(product, product.transpose(0, 2, 1))
+
+
+@pytest.mark.parametrize(("width", "share"), [(8 * STRIP, 0.57), (2 * STRIP, 0.76), (STRIP, 1.0)])
+def test_wide_sums_take_little_more_than_half(width: int, share: float) -> None:
+    shelf = Shelf()
+    SymmetricSum(1, width).shelve(shelf)
+    assert shelf.put(b"").offset <= share * width * width * 8
+
+
+def test_the_whole_can_be_changed_without_changing_the_sum() -> None:
+    total = SymmetricSum(1, 3)
+    total.add(np.ones((1, 3, 3)))
+    whole = total.whole()
+    whole /= 2
+    assert total.whole().max() == 1.0
