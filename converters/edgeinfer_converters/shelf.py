@@ -7,6 +7,8 @@ import weakref
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+
 from edgeinfer.frames import Array
 
 
@@ -34,7 +36,8 @@ class Shelf:
 
     def put(self, data: bytes | Array) -> Shelved:
         """Write bytes, or those of a contiguous array, behind what is there. Raises OSError."""
-        view = memoryview(data).cast("B")
+        # An array's bytes through numpy: a memoryview of an empty array cannot be cast.
+        view = memoryview(data) if isinstance(data, bytes) else data.reshape(-1).view(np.uint8).data
         shelved = Shelved(self, self._end, view.nbytes)
         self._file.seek(self._end)
         while view.nbytes:

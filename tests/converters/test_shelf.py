@@ -81,3 +81,7 @@ def test_partial_writes_and_reads_go_on(monkeypatch: pytest.MonkeyPatch) -> None
     shelf = Shelf()
     one, other = shelf.put(b"0123456789"), shelf.put(b"abcdefgh")
     assert (one.read(), other.read()) == (b"0123456789", b"abcdefgh")
+
+
+def test_an_empty_array_is_no_bytes() -> None:
+    assert Shelf().put(np.zeros((0, 3))).read() == b""

@@ -97,7 +97,9 @@ class PlainConstants(Mapping[str, onnx.TensorProto]):
     def __getitem__(self, name: str) -> onnx.TensorProto:
         if name not in self._dequantizers:
             return self._stored[name]
-        return numpy_helper.from_array(_dequantized(self._dequantizers[name], self._stored), name)
+        values = _dequantized(self._dequantizers[name], self._stored)
+        tensor: onnx.TensorProto = numpy_helper.from_array(values, name)
+        return tensor
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self._stored, *self._dequantizers])
