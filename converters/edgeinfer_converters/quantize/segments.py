@@ -87,7 +87,7 @@ class PlainConstants(Mapping[str, onnx.TensorProto]):
     """The constants of a QDQ model as its operators see them: floats, made anew whenever one is asked for."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self._stored = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._stored: dict[str, onnx.TensorProto] = {one.name: one for one in model.graph.initializer}
         self._dequantizers = {
             node.output[0]: node
             for node in model.graph.node
