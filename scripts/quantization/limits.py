@@ -1,13 +1,14 @@
 """How much of the error is the weights', how much the activations': each at 8 bits alone.
 
 The numbers say which of the two is worth working on. They are made of the converter's own steps
-(`prepare`, `observe`, `quantize_int8`), without the choice among candidates that a build adds.
+(`prepare`, `calibrate`, `to_int8`) on all calibration samples, in the plain form: without float residual
+streams and padded stems, whose graphs could not be compared node by node.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from onnx import numpy_helper
 
 from edgeinfer.frames import Array
 from edgeinfer.profile import Integer, Profile, Runtime
-from edgeinfer_converters.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.importers.onnx import read_onnx
+from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
+from edgeinfer_converters.progress import counted
 from edgeinfer_converters.quantize.operators import PRODUCTS, channel_axis
-from edgeinfer_converters.quantize.static import quantize_int8
+from edgeinfer_converters.shelf import shelve
+from edgeinfer_converters.source import serialized
 from scripts.quantization.results import Limits
 from scripts.quantization.tasks import Run, Zoo
 
@@ -36,7 +39,7 @@ def measure_limits(zoo: Zoo, task: str, profile: Profile) -> Limits:
     """The SQNR of a task's test data with one of the two at 8 bits, and with both."""
     runtime = profile.runtime_for("onnxruntime")
     assert runtime is not None, "the profiles of this benchmark run ONNX"
-    model, quantized = _quantize(zoo, task, profile.integer, runtime)
+    model, made = _quantize(zoo, task, profile.integer, runtime)
     reference = _session(model)
 
     def sqnr_db(other: onnx.ModelProto) -> float:
@@ -45,23 +48,24 @@ def measure_limits(zoo: Zoo, task: str, profile: Profile) -> Limits:
     return Limits(
         task=task,
         plain_weights_db=sqnr_db(round_weights(model)),
-        weights_db=sqnr_db(weights_only(model, quantized)),
-        activations_db=sqnr_db(activations_only(model, quantized)),
-        both_db=sqnr_db(quantized),
+        weights_db=sqnr_db(weights_only(made.twin, made.quantized)),
+        activations_db=sqnr_db(activations_only(made.twin, made.quantized)),
+        both_db=sqnr_db(made.quantized),
     )
 
 
-def _quantize(
-    zoo: Zoo, task: str, integer: Integer, runtime: Runtime
-) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+def _quantize(zoo: Zoo, task: str, integer: Integer, runtime: Runtime) -> tuple[onnx.ModelProto, Int8Model]:
     model = prepare(
         read_onnx(zoo.float_model(task)), max_opset=runtime.max_opset, max_ir_version=runtime.max_ir_version
     )
-    inputs = zoo.calibration(task)
+    arrays = zoo.calibration(task)
     name = model.graph.input[0].name
-    samples = ({name: one[None]} for one in inputs)
-    ranges = observe(model, samples, total=len(inputs), progress=lambda _: None)
-    return model, quantize_int8(model, ranges, integer)
+
+    def inputs() -> Iterator[Mapping[str, Array]]:
+        return ({name: one[None]} for one in arrays)
+
+    calibration = calibrate(shelve(serialized(model)), inputs, len(arrays), counted)
+    return model, to_int8(calibration, inputs, len(arrays), Aims(integer, on_cpu=False), counted)
 
 
 def round_weights(model: onnx.ModelProto) -> onnx.ModelProto:
