@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.two_part import result_of
 
 _FULL = 3  # inputs of a QuantizeLinear: values, scale, zero point
 
@@ -77,7 +78,7 @@ def find_probes(reference: GraphView, quantized: GraphView) -> list[Probe]:
             continue
         tensor = _behind_dropped(node.output[0], reference, twins)
         if tensor in reference.floats:
-            twin, quantizer = _stored(same.output[0], quantized)
+            twin, quantizer = _stored(result_of(same, quantized), quantized)
             probes.append(Probe(node.name, node.op_type, tensor, twin, quantizer))
     return probes
 

@@ -11,7 +11,7 @@ from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.report.probes import Probe, Quantizer, find_probes
-from tests.fixtures.graphs import classifier, ranges_of, residual
+from tests.fixtures.graphs import classifier, graph_of, ranges_of, residual
 from tests.fixtures.models import model_of
 
 
@@ -78,3 +78,15 @@ def test_only_scales_of_whole_tensors_count(size: int) -> None:
     (probe,) = find_probes(GraphView(plain), GraphView(model))
     assert (probe.quantizer is not None) == (size == 1)
     assert probe.twin == ("y" if size == 1 else "a")
+
+
+def test_a_product_in_two_parts_stands_where_both_are_added_up() -> None:
+    nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["y"], "linear", transB=1)]
+    rng = np.random.default_rng(0)
+    weights = {"w": rng.normal(size=(5, 16)), "b": rng.normal(size=5)}
+    model = graph_of(nodes, (8, 5), weights, shape=(8, 16))
+    quantized = quantize_int8(
+        model, ranges_of(model), Integer(activation="uint8"), two_part=frozenset({"linear"})
+    )
+    (probe,) = (one for one in find_probes(GraphView(model), GraphView(quantized)) if one.node)
+    assert (probe.tensor, probe.twin) == ("y", "y")
