@@ -31,6 +31,11 @@ def state_folder() -> Path:
     return SYSTEM_STATE if system else _xdg("XDG_STATE_HOME", Path(".local/state"))
 
 
+def cache_folder() -> Path:
+    """What may be deleted at any time: `$XDG_CACHE_HOME/edgeinfer`, by default `~/.cache/edgeinfer`."""
+    return _xdg("XDG_CACHE_HOME", Path(".cache"))
+
+
 def user_trust_folder() -> Path:
     """The user's own trusted keys."""
     return user_config_folder() / TRUST_FOLDER

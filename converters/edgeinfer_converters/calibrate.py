@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
 
 from edgeinfer.errors import DataError
 from edgeinfer.frames import Array
+from edgeinfer_converters.checkpoint import Checkpoint
 from edgeinfer_converters.graph.shapes import OPEN
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.hessian import GramObserver, Grams, columns_of
-from edgeinfer_converters.quantize.observers import HistogramObserver, Observer
+from edgeinfer_converters.quantize.observers import HistogramObserver
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.relay import Relay
+from edgeinfer_converters.resume import Resumable
 
 
 def observe(
@@ -27,35 +29,98 @@ def observe(
     total: int,
     progress: Callable[[int], None],
     grams: bool = False,
+    checkpoint: Checkpoint | None = None,
 ) -> Ranges:
     """The ranges of every activation that quantization may need, over all samples.
 
     `model` is a prepared float graph; a sample holds each of its inputs by name, with the batch axis.
     With `grams` also the Gram matrix of the inputs of each product. Memory does not grow with the number
     of samples. `total` is how many are expected, for messages; `progress` is called with 1 after each.
+    With a `checkpoint` an interrupted pass goes on from there, and gives what one without a break gives;
+    the samples must begin anew whenever they are iterated. `progress` is told at once what was done before.
     The histograms do not depend on the order of the samples, and nothing on the number of threads.
     Raises DataError: no samples; a sample with wrong names, types or shapes, or with NaN or infinity in
     it or in an activation that it leads to. Raises ModelError if the model cannot be run.
     """
-    view = GraphView(model)
-    observers: dict[str, Observer] = {name: HistogramObserver() for name in observed_tensors(view)}
-    matrices = {name: GramObserver(one) for name, one in columns_of(view).items()} if grams else {}
-    watching: defaultdict[str, list[Observer | GramObserver]] = defaultdict(list)
-    for name, observer in observers.items():
-        watching[name].append(observer)
-    for node in view.nodes:
-        if node.name in matrices:
-            watching[node.input[0]].append(matrices[node.name])
+    watch = _Watch(GraphView(model), grams=grams)
     counted = _Count(progress)
     with single_threaded():
-        for values in stream(model, tuple(watching), samples, total=total, progress=counted):
+        if checkpoint is None:
+            watch.update_all(stream(model, watch.names, samples, total=total, progress=counted))
+        else:
+            _resume(watch, model, Resumable(samples, checkpoint), total, counted)
+    return watch.ranges(counted.count)
+
+
+def _resume(
+    watch: _Watch, model: onnx.ModelProto, resumable: Resumable, total: int, counted: Callable[[int], None]
+) -> None:
+    known = resumable.begin(watch.restore)
+    counted(known)
+    with resumable.running(watch.state) as done:
+
+        def one_more(count: int) -> None:
+            counted(count)
+            done()
+
+        rest = resumable.rest()
+        watch.update_all(stream(model, watch.names, rest, total=total, progress=one_more, known=known))
+
+
+class _Watch:
+    """The observers of a graph's tensors."""
+
+    def __init__(self, view: GraphView, *, grams: bool) -> None:
+        self._histograms = {name: HistogramObserver() for name in observed_tensors(view)}
+        self._grams = {name: GramObserver(one) for name, one in columns_of(view).items()} if grams else {}
+        self._by_tensor: defaultdict[str, list[HistogramObserver | GramObserver]] = defaultdict(list)
+        for name, observer in self._histograms.items():
+            self._by_tensor[name].append(observer)
+        for node in view.nodes:
+            if node.name in self._grams:
+                self._by_tensor[node.input[0]].append(self._grams[node.name])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._by_tensor)
+
+    def update_all(self, parts: Iterable[Mapping[str, Array]]) -> None:
+        for values in parts:
             for name, array in values.items():
-                for one in watching[name]:
+                for one in self._by_tensor[name]:
                     one.update(array)
-    seen = {name: observer.result() for name, observer in observers.items()}
-    return Ranges(
-        {name: one for name, one in seen.items() if one is not None}, counted.count, Grams(matrices)
-    )
+
+    def ranges(self, count: int) -> Ranges:
+        seen = {name: observer.result() for name, observer in self._histograms.items()}
+        histograms = {name: one for name, one in seen.items() if one is not None}
+        return Ranges(histograms, count, Grams(self._grams))
+
+    def state(self) -> Mapping[str, Array]:
+        """All that the observers know: their arrays by number and name."""
+        states = enumerate(one.state() for one in self._all())
+        return {f"{index}.{name}": array for index, state in states for name, array in state.items()}
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Go on from a state. Raises ValueError, and then nothing has changed."""
+        states: dict[str, dict[str, Array]] = {str(index): {} for index in range(len(self._all()))}
+        for key, array in arrays.items():
+            index, _, name = key.partition(".")
+            if index not in states:
+                raise ValueError("more than is observed")
+            states[index][name] = array
+        before = [one.state() for one in self._all()]
+        try:
+            self._restore_all(states.values())
+        except ValueError:
+            self._restore_all(before)
+            raise
+
+    def _restore_all(self, states: Iterable[Mapping[str, Array]]) -> None:
+        for observer, state in zip(self._all(), states, strict=True):
+            observer.restore(state)
+
+    def _all(self) -> Sequence[HistogramObserver | GramObserver]:
+        return [*self._histograms.values(), *self._grams.values()]
 
 
 class _Count:
@@ -77,15 +142,16 @@ def stream(
     *,
     total: int,
     progress: Callable[[int], None] = lambda _: None,
+    known: int = 0,
 ) -> Iterator[Mapping[str, Array]]:
     """The values of the tensors `names`, sample by sample, those of a sample in several parts.
 
     Each part is worth about PIECE_BYTES; let go of it before asking for the next one. `progress` is called
-    with 1 after each sample. Raises what `observe` raises.
+    with 1 after each sample. `known` samples came before these. Raises what `observe` raises.
     """
     view = GraphView(model)
     relay = Relay(model, names)
-    count = 0
+    count = known
     for sample in samples:
         count += 1
         where = f"calibration sample {count} of {max(total, count)}"

@@ -13,6 +13,7 @@ from edgeinfer.backends import Backend, BackendOptions, open_backend
 from edgeinfer.errors import BudgetError, DataError
 from edgeinfer.frames import Array
 from edgeinfer.host import Host, available_cores
+from edgeinfer.places import cache_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
@@ -96,7 +97,7 @@ class Workshop:
         samples = self._samples()
         if not self._calibrations and self.prepared is not None:
             inputs = partial(_inputs_of, samples)
-            self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted))
+            self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted, cache_folder()))
         return self._calibrations[0]
 
     def _samples(self) -> Samples:

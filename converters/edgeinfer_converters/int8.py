@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 import onnx
 
 from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 from edgeinfer_converters.calibrate import observe, stream
+from edgeinfer_converters.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.gemms import fold_factors
 from edgeinfer_converters.graph.rows import as_rows
@@ -105,17 +107,34 @@ class Calibration:
     floats: frozenset[str]
 
 
-def calibrate(prepared: Shelved, inputs: Inputs, count: int, progress: Progress) -> Calibration:
+def calibrate(
+    prepared: Shelved, inputs: Inputs, count: int, progress: Progress, cache: Path | None = None
+) -> Calibration:
     """Make a prepared float graph easier to quantize, and learn from `count` samples.
 
     The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
-    samples each time; they run through the graph twice, in constant memory.
+    samples each time; they run through the graph twice, in constant memory. In the folder `cache` a run that
+    is interrupted leaves a checkpoint, from which the next one goes on.
     Raises DataError for samples that do not fit, ModelError for a graph that does not run.
     """
     equal, floats = _equalized(prepared, inputs, count, progress)
     give_back()
+    checkpoint = None if cache is None else Checkpoint(cache, key_of(equal))
     with progress(count, "calibrating") as advance:
-        return Calibration(equal, observe(equal, inputs(), total=count, progress=advance, grams=True), floats)
+        ranges = observe(
+            equal, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint
+        )
+    return Calibration(equal, ranges, floats)
+
+
+@dataclass(frozen=True)
+class _Anew:
+    """Samples that begin anew whenever they are iterated."""
+
+    inputs: Inputs
+
+    def __iter__(self) -> Iterator[Mapping[str, Array]]:
+        return iter(self.inputs())
 
 
 def to_int8(

@@ -12,6 +12,8 @@ from edgeinfer.terminal import WIDTH
 T = TypeVar("T")
 _BAR = "{desc:<24}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}, {remaining} left"
 
+_CLEAR_LINE = "\r\x1b[K"
+
 
 @contextlib.contextmanager
 def counted(total: int, step: str) -> Iterator[Callable[[int], None]]:
@@ -39,6 +41,7 @@ def track(items: Iterable[T], total: int, step: str) -> Iterator[T]:
 
 
 def announce(step: str) -> None:
-    """Say what the program does now."""
-    sys.stderr.write(f"{step} …\n")
+    """Say what the program does now. A bar on a terminal makes room, and is drawn again below."""
+    room = _CLEAR_LINE if sys.stderr.isatty() else ""
+    sys.stderr.write(f"{room}{step} …\n")
     sys.stderr.flush()

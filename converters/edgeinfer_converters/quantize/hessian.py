@@ -117,7 +117,8 @@ class GramObserver:
 
     def update(self, values: Array) -> None:
         """Take in the product's input for one sample."""
-        self._waiting.append(self._columns.take(values, self._seen))
+        # In one layout, restored or not: sums of floats depend on the order in which memory is read.
+        self._waiting.append(np.ascontiguousarray(self._columns.take(values, self._seen), np.float32))
         self._seen += 1
         if sum(map(len, self._waiting)) >= _ROWS_AT_ONCE:
             self._add()
@@ -133,10 +134,37 @@ class GramObserver:
         shelved, total, positions = self._sum.shelve(shelf), self._total, self._positions
         return lambda: _mean(shelved.whole(), total, positions)
 
+    def state(self) -> Mapping[str, Array]:
+        """All that the observer knows, columns that wait included: sums are added up in the same order."""
+        waiting = np.concatenate([self._no_columns(), *self._waiting])
+        counts = np.array([self._positions, self._seen], np.int64)
+        strips = {f"strip{index}": strip for index, strip in enumerate(self._sum.strips)}
+        return {"counts": counts, "total": self._total, "waiting": waiting, **strips}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a state. Raises ValueError, and then nothing has changed."""
+        now = self.state()
+        if {name: array.dtype for name, array in state.items()} != {k: v.dtype for k, v in now.items()}:
+            raise ValueError("not the arrays of a Gram matrix")
+        counts, total, waiting = state["counts"], state["total"], state["waiting"]
+        rows, *shape = waiting.shape or (0,)
+        if counts.shape != (2,) or counts.min() < 0 or rows >= _ROWS_AT_ONCE:
+            raise ValueError("not the counts of a Gram matrix")
+        if total.shape != self._total.shape or tuple(shape) != self._no_columns().shape[1:]:
+            raise ValueError("not the columns of this product")
+        if not all(np.isfinite(array).all() for array in state.values()):
+            raise ValueError("there are columns with NaN or infinity")
+        self._sum.restore([state[f"strip{index}"] for index in range(len(self._sum.strips))])
+        self._positions, self._seen = map(int, counts)
+        self._total, self._waiting = total, [waiting]
+
+    def _no_columns(self) -> Array:
+        return np.empty((0, *self._total.shape), np.float32)
+
     def _add(self) -> None:
         if not self._waiting:
             return
-        rows = np.concatenate(self._waiting).transpose(1, 0, 2).astype(np.float32)
+        rows = np.concatenate(self._waiting).transpose(1, 0, 2)
         self._sum.add(rows.transpose(0, 2, 1) @ rows)
         self._total += rows.sum(axis=1)
         self._positions += rows.shape[1]

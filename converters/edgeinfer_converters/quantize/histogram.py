@@ -9,6 +9,7 @@ nor on how they were grouped.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -57,6 +58,14 @@ class Histogram:
         indices = np.arange(self.first, self.first + len(self.counts) + 1, dtype=np.float64)
         return indices * self.width
 
+    def arrays(self) -> dict[str, Array]:
+        """All of it; `histogram_from(one.arrays())` is the same histogram."""
+        return {
+            "bins": np.array([self.exponent, self.first], np.int64),
+            "bounds": np.array([self.minimum, self.maximum], np.float64),
+            "counts": self.counts,
+        }
+
     def __add__(self, other: Histogram) -> Histogram:
         """The histogram of both sets of values."""
         low, high = min(self.minimum, other.minimum), max(self.maximum, other.maximum)
@@ -81,6 +90,23 @@ def histogram_of(values: Array) -> Histogram:
         scaled[(scaled == 0) & (values.reshape(-1) < 0)] = -1  # what was too small to be scaled down
     scaled -= np.float32(first)
     counts = np.bincount(scaled.astype(np.intp), minlength=size).astype(np.int64)
+    return Histogram(exponent, first, counts, low, high)
+
+
+def histogram_from(arrays: Mapping[str, Array]) -> Histogram:
+    """The inverse of `Histogram.arrays`. Raises ValueError for what no histogram gives."""
+    dtypes = {"bins": np.int64, "bounds": np.float64, "counts": np.int64}
+    if {name: array.dtype for name, array in arrays.items()} != dtypes:
+        raise ValueError("not the arrays of a histogram")
+    bins, bounds, counts = arrays["bins"], arrays["bounds"], arrays["counts"]
+    if bins.shape != (2,) or bounds.shape != (2,) or not np.abs(bounds).max() <= np.finfo(np.float32).max:
+        raise ValueError("not the bounds of a histogram")
+    (exponent, first), (low, high) = map(int, bins), map(float, bounds)
+    if low > high or exponent != fitting_exponent(low, high):
+        raise ValueError("the bounds do not fit the bins")
+    start, size = _bins(low, high, exponent)
+    if first != start or counts.shape != (size,) or counts.min() < 0 or not counts.any():
+        raise ValueError("the bins do not fit the bounds")
     return Histogram(exponent, first, counts, low, high)
 
 

@@ -1,13 +1,17 @@
-"""Observers: what is remembered of a tensor while calibration samples stream by, in constant memory."""
+"""Observers: what is remembered of a tensor while calibration samples stream by, in constant memory.
+
+The law of their states: one that restored another's state gives, after the same values, the same result.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.quantize.histogram import Histogram, histogram_of
+from edgeinfer_converters.quantize.histogram import Histogram, histogram_from, histogram_of
 
 
 class Observer(Protocol):
@@ -18,6 +22,12 @@ class Observer(Protocol):
 
     def result(self) -> Histogram | None:
         """What was seen; None if no value was."""
+
+    def state(self) -> Mapping[str, Array]:
+        """All that the observer knows."""
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a state. Raises ValueError for what no such observer gives."""
 
 
 MAX_COUNTED = 2**15
@@ -39,6 +49,14 @@ class HistogramObserver:
     def result(self) -> Histogram | None:
         """What was seen; None if no value was."""
         return self._seen
+
+    def state(self) -> Mapping[str, Array]:
+        """The histogram, or nothing before the first value."""
+        return {} if self._seen is None else self._seen.arrays()
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go on from a state. Raises ValueError."""
+        self._seen = histogram_from(state) if state else None
 
 
 def _some(values: Array) -> Array:

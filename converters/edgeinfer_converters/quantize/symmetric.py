@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,18 @@ class SymmetricSum:
             end = start + strip.shape[1]
             np.add(strip, matrices[:, start:end, start:], out=strip)
             start = end
+
+    @property
+    def strips(self) -> list[Floats]:
+        """The sums as they are kept."""
+        return self._strips
+
+    def restore(self, strips: Sequence[Array]) -> None:
+        """Take over sums as they are kept elsewhere. Raises ValueError for those of other matrices."""
+        wanted = [(strip.shape, strip.dtype) for strip in self._strips]
+        if [(strip.shape, strip.dtype) for strip in strips] != wanted:
+            raise ValueError("not the sums of these matrices")
+        self._strips = list(strips)
 
     def whole(self) -> Floats:
         """The sums, both halves of them."""
