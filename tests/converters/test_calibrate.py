@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ import pytest
 from onnx import helper
 
 from edgeinfer.errors import DataError, ModelError
+from edgeinfer_converters import resume
 from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize import relay
+from edgeinfer_converters.quantize import hessian, relay
 from edgeinfer_converters.quantize.placement import observed_tensors
+from edgeinfer_converters.quantize.ranges import Ranges
 from tests.fixtures.graphs import GRAPHS, PLANE, classifier, conv, filters, graph_of, run, samples_of
 
 Sample = dict[str, np.ndarray]
@@ -93,6 +97,94 @@ def test_the_given_model_is_left_alone() -> None:
 def test_no_samples() -> None:
     with pytest.raises(DataError, match="no calibration samples"):
         observe(classifier(), [], total=0, progress=quiet)
+
+
+def bytes_of(ranges: Ranges) -> dict[str, bytes]:
+    """All of it, to the last bit."""
+    histograms = {
+        f"{name}.{part}": array.tobytes()
+        for name, one in ranges.histograms.items()
+        for part, array in one.arrays().items()
+    }
+    matrices = {
+        f"{name}.{part}": array.tobytes()
+        for name, one in ranges.grams.items()
+        for part, array in (("matrices", one.matrices), ("means", one.means))
+    }
+    return {**histograms, **matrices, "samples": bytes([ranges.samples])}
+
+
+def interrupted_at(number: int, samples: list[Sample]) -> Iterator[Sample]:
+    for count, sample in enumerate(samples, 1):
+        if count == number:
+            signal.raise_signal(signal.SIGINT)
+        yield sample
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Short work leaves a checkpoint too, and Ctrl-C is what it is at a terminal."""
+    monkeypatch.setattr(resume, "MIN_S", 0.0)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("stop_at", [1, 2, 4, 6])
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_an_interrupted_pass_ends_as_one_without_a_break(
+    name: str, stop_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Columns wait for more in some of the states.
+    monkeypatch.setattr(hessian, "_ROWS_AT_ONCE", 150)
+    model = GRAPHS[name]()
+    samples = list(samples_of(model, 6))
+    place = Checkpoint(tmp_path, key_of(model))
+    broken = interrupted_at(stop_at, samples)
+    with pytest.raises(KeyboardInterrupt):
+        observe(model, broken, total=6, progress=quiet, grams=True, checkpoint=place)
+    assert place.path.exists()
+    told: list[int] = []
+    resumed = observe(model, samples, total=6, progress=told.append, grams=True, checkpoint=place)
+    assert told == [stop_at, *[1] * (6 - stop_at)]
+    assert not place.path.exists()
+    whole = observe(model, samples, total=6, progress=quiet, grams=True)
+    assert bytes_of(resumed) == bytes_of(whole)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_checkpoint_of_other_observers_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, place = classifier(), Checkpoint(tmp_path, "same")
+    samples = list(samples_of(model, 4))
+    with pytest.raises(KeyboardInterrupt):
+        observe(model, interrupted_at(2, samples), total=4, progress=quiet, checkpoint=place)
+    resumed = observe(model, samples, total=4, progress=quiet, grams=True, checkpoint=place)
+    assert bytes_of(resumed) == bytes_of(observe(model, samples, total=4, progress=quiet, grams=True))
+    assert "does not fit" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("patient")
+def test_more_than_is_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, place = classifier(), Checkpoint(tmp_path, "same")
+    samples = list(samples_of(model, 4))
+    with pytest.raises(KeyboardInterrupt):
+        observe(model, interrupted_at(2, samples), total=4, progress=quiet, grams=True, checkpoint=place)
+    resumed = observe(model, samples, total=4, progress=quiet, checkpoint=place)
+    assert bytes_of(resumed) == bytes_of(observe(model, samples, total=4, progress=quiet))
+    assert "does not fit (more than is observed)" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_wrong_sample_behind_a_checkpoint_has_its_number(tmp_path: Path) -> None:
+    model, place = classifier(), Checkpoint(tmp_path, "key")
+    samples = [*samples_of(model, 3), {"image": np.full((1, 3, 16, 16), np.nan, np.float32)}]
+    with pytest.raises(KeyboardInterrupt):
+        observe(model, interrupted_at(2, samples), total=4, progress=quiet, checkpoint=place)
+    with pytest.raises(DataError, match="sample 4 of 4"):
+        observe(model, samples, total=4, progress=quiet, checkpoint=place)
 
 
 def wrong(change: Callable[[np.ndarray], Sample]) -> list[Sample]:

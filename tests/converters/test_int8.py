@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import onnx
 import pytest
 
 from edgeinfer.profile import Integer
+from edgeinfer_converters import resume
 from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
@@ -96,3 +98,30 @@ def test_the_same_bytes_with_any_number_of_threads(tmp_path: Path) -> None:
 
 def test_ranges_without_gram_matrices_round_to_nearest() -> None:
     assert ranges_of(GRAPHS["residual"]()).grams == {}
+
+
+def test_an_interrupted_calibration_gives_the_same_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume, "MIN_S", 0.0)
+    model, aims = GRAPHS["residual"](), Aims(FORMS["u8"])
+    prepared = shelve(serialized(model))
+    steps = Steps()
+    pressed: list[int] = []
+
+    def inputs() -> Iterator[dict[str, np.ndarray]]:
+        for number, sample in enumerate(samples_of(model, 12), 1):
+            if "calibrating" in steps.seen and number == 7 and not pressed:
+                pressed.append(number)
+                signal.raise_signal(signal.SIGINT)
+            yield sample
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt):
+        calibrate(prepared, inputs, 12, steps, tmp_path)
+    signal.signal(signal.SIGINT, before)
+    assert len(list(tmp_path.iterdir())) == 1
+    calibration = calibrate(prepared, inputs, 12, Steps(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    resumed = to_int8(calibration, inputs, 12, aims, Steps())
+    assert serialized(resumed.quantized) == serialized(int8_of(model, 12, aims, Steps()).quantized)

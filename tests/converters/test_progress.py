@@ -37,6 +37,15 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(len(part.rstrip()) for part in text.split("\r")) <= 80
 
 
+def test_a_line_takes_the_place_of_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with counted(4, "calibrating") as advance:
+        announce("going on")
+        advance(4)
+    assert "\r\x1b[Kgoing on …\n" in terminal.getvalue()
+
+
 def test_a_step_that_fails_closes_its_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

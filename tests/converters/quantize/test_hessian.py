@@ -152,3 +152,51 @@ def test_nothing_seen() -> None:
     gram = GramObserver(hessian.Columns(1, 1, 3)).result()
     assert gram.positions == 0
     assert not gram.matrices.any()
+
+
+COLUMNS = hessian.Columns(2, 2, 4, (2, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+
+
+def observed(count: int, observer: GramObserver | None = None, start: int = 0) -> GramObserver:
+    """After `count` samples from `start` on, all of the same sequence."""
+    rng = np.random.default_rng(1)
+    samples = [rng.normal(size=(1, 8, 6, 8)).astype(np.float32) for _ in range(start + count)]
+    observer = observer or GramObserver(COLUMNS)
+    for one in samples[start:]:
+        observer.update(one)
+    return observer
+
+
+@pytest.mark.parametrize("stop", range(8))
+def test_a_restored_observer_goes_on_to_the_same_bits(stop: int) -> None:
+    second = GramObserver(COLUMNS)
+    second.restore(observed(stop).state())
+    one, other = observed(8).result(), observed(8 - stop, second, stop).result()
+    assert one.matrices.tobytes() == other.matrices.tobytes()
+    assert one.means.tobytes() == other.means.tobytes()
+    assert one.positions == other.positions
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("counts", np.array([40, -1], np.int64)),
+        ("counts", np.array([40], np.int64)),
+        ("counts", np.array([40.0, 1.0])),
+        ("total", np.zeros((4, 5))),
+        ("total", np.full((4, 4), np.nan)),
+        ("waiting", np.zeros((1, 4, 5), np.float32)),
+        ("waiting", np.zeros((500, 4, 4), np.float32)),
+        ("waiting", np.zeros((), np.float32)),
+        ("waiting", np.zeros((1, 4, 4))),
+        ("strip0", np.zeros((4, 4, 5))),
+        ("strip0", np.full((4, 4, 4), np.inf)),
+        ("strip1", np.zeros((4, 4, 4))),
+    ],
+)
+def test_what_no_observer_of_this_product_gives(name: str, array: np.ndarray) -> None:
+    observer = observed(1)
+    before = {key: value.tobytes() for key, value in observer.state().items()}
+    with pytest.raises(ValueError, match=r"Gram|product|matrices|NaN"):
+        observer.restore({**observer.state(), name: array})
+    assert {key: value.tobytes() for key, value in observer.state().items()} == before

@@ -14,6 +14,7 @@ from edgeinfer_converters.quantize.histogram import (
     MAX_BINS,
     Histogram,
     fitting_exponent,
+    histogram_from,
     histogram_of,
     merge,
 )
@@ -91,3 +92,44 @@ def test_extreme_constants(value: float) -> None:
     histogram = histogram_of(np.full((2, 3), value, np.float32))
     assert histogram.total == 6
     assert len(histogram.counts) <= MAX_BINS
+
+
+@given(ARRAYS, ARRAYS)
+def test_arrays_and_back(one: np.ndarray, other: np.ndarray) -> None:
+    for histogram in (histogram_of(one), histogram_of(one) + histogram_of(other)):
+        assert same(histogram_from(histogram.arrays()), histogram)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("bins", np.array([0], np.int64)),
+        ("bins", np.array([0, 0, 0], np.int64)),
+        ("bins", np.array([-11, 1], np.int64)),
+        ("bins", np.array([-10, 0], np.int64)),
+        ("bins", np.array([2**62, 0], np.int64)),
+        ("bins", np.array([-11, 0], np.float64)),
+        ("bounds", np.array([0.5, np.nan])),
+        ("bounds", np.array([-np.inf, 1.5])),
+        ("bounds", np.array([0.5, 1e300])),
+        ("bounds", np.array([1.5, 0.5])),
+        ("bounds", np.array([0.5, 1.0])),
+        ("bounds", np.array(1.5)),
+        ("counts", np.zeros(0, np.int64)),
+        ("counts", np.ones((2, 2), np.int64)),
+        ("counts", np.ones(7, np.int64)),
+        ("more", np.zeros(1)),
+    ],
+)
+def test_what_no_histogram_gives(name: str, array: np.ndarray) -> None:
+    arrays = histogram_of(np.array([0.5, 1.5], np.float32)).arrays()
+    assert histogram_from(arrays).maximum == 1.5
+    with pytest.raises(ValueError, match=r"histogram|bounds|bins"):
+        histogram_from({**arrays, name: array})
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_counts_are_not_negative_and_not_all_zero(count: int) -> None:
+    arrays = histogram_of(np.array([0.5, 1.5], np.float32)).arrays()
+    with pytest.raises(ValueError, match="bins"):
+        histogram_from({**arrays, "counts": np.full_like(arrays["counts"], count)})

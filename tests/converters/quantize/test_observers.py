@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from edgeinfer_converters.quantize.histogram import histogram_of
 from edgeinfer_converters.quantize.observers import MAX_COUNTED, HistogramObserver, Observer
@@ -46,3 +47,27 @@ def test_of_a_large_tensor_some_are_counted_and_its_extremes_always() -> None:
     assert MAX_COUNTED / 2 < result.total <= MAX_COUNTED + 2
     spread = np.average(np.square(result.centres()), weights=result.counts)
     assert 0.8 < spread < 1.4
+
+
+def test_a_restored_observer_is_as_good_as_the_first() -> None:
+    rng = np.random.default_rng(0)
+    first, second = HistogramObserver(), HistogramObserver()
+    second.restore(first.state())
+    assert second.result() is None
+    for scale in (1.0, 30.0, 0.1):
+        first.update((rng.normal(size=50) * scale).astype(np.float32))
+        second = HistogramObserver()
+        second.restore(first.state())
+        more = rng.normal(size=50).astype(np.float32)
+        first.update(more)
+        second.update(more)
+        one, other = first.result(), second.result()
+        assert one is not None
+        assert other is not None
+        assert (one.exponent, one.minimum, one.maximum) == (other.exponent, other.minimum, other.maximum)
+        np.testing.assert_array_equal(one.counts, other.counts)
+
+
+def test_a_foreign_state() -> None:
+    with pytest.raises(ValueError, match="histogram"):
+        HistogramObserver().restore({"total": np.zeros(3)})

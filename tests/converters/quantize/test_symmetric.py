@@ -30,6 +30,18 @@ def test_the_whole_is_what_plain_sums_are_to_the_last_bit(count: int, width: int
     np.testing.assert_array_equal(total.shelve(Shelf()).whole(), plain)
 
 
+@pytest.mark.parametrize("width", [3, STRIP + 1])
+def test_restored_sums_go_on(width: int) -> None:
+    total, other = SymmetricSum(2, width), SymmetricSum(2, width)
+    total.add(matrices(2, width, 0))
+    other.restore([strip.copy() for strip in total.strips])
+    for one in (total, other):
+        one.add(matrices(2, width, 1))
+    np.testing.assert_array_equal(total.whole(), other.whole())
+    with pytest.raises(ValueError, match="not the sums"):
+        SymmetricSum(2, width + 1).restore(total.strips)
+
+
 def test_numpy_s_products_are_symmetric_to_the_last_bit() -> None:
     """Half of a Gram matrix stands for all of it only where both halves are equal."""
     rows = np.random.default_rng(0).normal(0, 1, (1, 128, 3 * STRIP)).astype(np.float32)
