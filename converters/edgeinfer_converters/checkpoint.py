@@ -38,7 +38,7 @@ MAX_FILES = 4
 
 _FORMAT = (1, 0)
 _PREFIX = "calibration-"
-_COUNT, _DIGEST = "count", "digest"
+_COUNT, _DIGEST, _ARRAYS = "count", "digest", "arrays"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _UNREADABLE = (
     EOFError,
@@ -90,6 +90,8 @@ class Checkpoint:
         head: dict[str, Array] = {
             _COUNT: np.array(saved.count, np.int64),
             _DIGEST: np.frombuffer(saved.digest, np.uint8),
+            # Damage to the end of an archive's directory only shortens it.
+            _ARRAYS: np.array(len(saved.arrays), np.int64),
         }
         arrays = {**head, **saved.arrays}
         if sum(array.nbytes for array in arrays.values()) > MAX_BYTES:
@@ -144,12 +146,20 @@ def _read(stream: IO[bytes]) -> Saved:
             arrays = {name: _array(archive, one) for name, one in _members(archive, size).items()}
     except _UNREADABLE as error:
         raise DamagedError(str(error)) from error
-    count, digest = arrays.pop(_COUNT, None), arrays.pop(_DIGEST, None)
-    if count is None or count.dtype != np.int64 or count.shape != () or count < 1:
+    count, written = (_number(arrays.pop(name, None)) for name in (_COUNT, _ARRAYS))
+    digest = arrays.pop(_DIGEST, None)
+    if count < 1:
         raise DamagedError("no number of samples")
     if digest is None or digest.dtype != np.uint8 or digest.shape != (_DIGEST_BYTES,):
         raise DamagedError("no digest of the samples")
-    return Saved(int(count), digest.tobytes(), arrays)
+    if written != len(arrays):
+        raise DamagedError("not all of the arrays")
+    return Saved(count, digest.tobytes(), arrays)
+
+
+def _number(array: Array | None) -> int:
+    """A whole number; -1 for anything else."""
+    return -1 if array is None or array.dtype != np.int64 or array.shape != () else int(array)
 
 
 def _members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
