@@ -310,7 +310,7 @@ def _advice(options: BuildOptions, workshop: Workshop, emitted: EmittedModel) ->
         quantized = onnx.load_from_string(emitted.data)
         inputs = ((sample.inputs for sample in samples) for samples in (calibration, evaluation))
         saturated = saturated_tensors(emitted.twin, infer_shapes(quantized), *inputs)
-    return advice(calibration, emitted.comparison, options.max_drop, saturated)
+    return advice(calibration, emitted.comparison, options.max_drop, saturated, workshop.oddities)
 
 
 def _write_details(
