@@ -110,9 +110,10 @@ def build(options: BuildOptions) -> Report:
         golden=golden,
         provenance=_provenance(options, workshop.data, emitted, decisions),
     )
+    warnings = (*plan.warnings, *_advice(options, workshop, emitted))
     announce(f"writing {options.output.name}")
     pack(parcel, options.output, key)
-    report = _report(options, workshop, plan, parcel, outcome, golden_count)
+    report = _report(options, workshop, parcel, outcome, golden_count, warnings)
     if options.report is not None:
         report = _write_details(options.report, report, workshop, emitted, parcel)
     return report
@@ -258,10 +259,10 @@ def _provenance(
 def _report(
     options: BuildOptions,
     workshop: Workshop,
-    plan: Plan,
     parcel: Parcel,
     outcome: Outcome,
     golden_samples: int,
+    warnings: tuple[str, ...],
 ) -> Report:
     emitted = outcome.chosen
     with options.output.open("rb") as stream:
@@ -284,7 +285,7 @@ def _report(
         data=workshop.data.described,
         comparison=emitted.comparison,
         max_drop=options.max_drop,
-        warnings=(*plan.warnings, *_advice(options, workshop, emitted)),
+        warnings=warnings,
         golden_samples=golden_samples,
         rejected=tuple(
             Trial(
