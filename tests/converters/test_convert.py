@@ -227,10 +227,7 @@ def test_calibration_data_that_are_not_like_the_evaluation_data(
 ) -> None:
     """Calibrated on pictures that are nearly gray."""
     label_by_the_model(work)
-    for path in sorted((work / "cal").iterdir()):
-        frame = cv2.imread(str(path))
-        assert frame is not None
-        cv2.imwrite(str(path), (128 + (frame.astype(float) - 128) / 40).astype(np.uint8))
+    make_gray(work)
     assert build("--calibration", "cal", "--evaluate", "eval", "--max-drop", "1", "--precision", "int8") == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "the evaluation data leave the ranges that calibration has seen" in words
@@ -248,6 +245,26 @@ def test_what_fails_while_looking_for_warnings_leaves_nothing_behind(
     capsys.readouterr()
     arguments = ("--calibration", "cal", "--evaluate", "eval", "--max-drop", "1", "--precision", "int8")
     refused(work, "cannot be run", capsys, *arguments)
+
+
+def make_gray(work: Path) -> None:
+    """Nearly: the calibration images keep a fortieth of their contrast."""
+    for path in sorted((work / "cal").iterdir()):
+        frame = cv2.imread(str(path))
+        assert frame is not None
+        cv2.imwrite(str(path), (128 + (frame.astype(float) - 128) / 40).astype(np.uint8))
+
+
+def test_calibration_data_of_another_kind_never_make_a_bundle_that_misses_its_budget(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label_by_the_model(work)
+    make_gray(work)
+    capsys.readouterr()
+    arguments = ("--calibration", "cal", "--evaluate", "eval")
+    refused(work, "more than --max-drop 0.01 allows", capsys, *arguments, "--precision", "int8")
+    assert build(*arguments) == 0
+    assert opened().manifest.model.precision == "float32"
 
 
 @pytest.mark.parametrize(("slower", "precision"), [(False, "int8"), (True, "float32")])
