@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeinfer_converters.evaluate import Accuracy
+from edgeinfer_converters.oddities import Oddities
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.saturation import Saturated
 from edgeinfer_converters.verify import Comparison
@@ -25,16 +26,38 @@ def advice(
     comparison: Comparison,
     max_drop: float,
     saturated: Sequence[Saturated] = (),
+    oddities: Oddities | None = None,
 ) -> tuple[str, ...]:
     """Warnings on the data that were calibrated on, if any were; and on the model, where no labelled data
     hold it to its budget. `saturated`: tensors that the evaluation data drive out of their ranges."""
-    return (*_on_data(calibrated_on), *_on_ranges(saturated), *_on_model(comparison, max_drop))
+    return (
+        *_on_data(calibrated_on),
+        *_on_oddities(oddities or Oddities()),
+        *_on_ranges(saturated),
+        *_on_model(comparison, max_drop),
+    )
 
 
 def _on_data(samples: Samples | None) -> tuple[str, ...]:
     if samples is None or len(samples) >= FEW_SAMPLES:
         return ()
-    return (f"calibrated on {len(samples)} samples; some hundred typical ones are better",)
+    count = "1 sample" if len(samples) == 1 else f"{len(samples)} samples"
+    return (f"calibrated on {count}; some hundred typical ones are better",)
+
+
+def _on_oddities(oddities: Oddities) -> tuple[str, ...]:
+    found = [
+        f"{one.sample} has a value of {one.peak:.4g} in `{one.tensor}`, where typical samples end at "
+        f"{one.typical:.4g}: beside it all others are less than one of 256 steps; look at this sample, or "
+        "leave it out"
+        for one in oddities.outliers()
+    ]
+    if oddities.copies:
+        found.append(
+            f"all {oddities.copies} calibration samples are the same: the ranges learnt from them are right "
+            "for no other; give typical data"
+        )
+    return tuple(found)
 
 
 def _on_ranges(saturated: Sequence[Saturated]) -> tuple[str, ...]:

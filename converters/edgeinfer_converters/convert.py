@@ -110,9 +110,10 @@ def build(options: BuildOptions) -> Report:
         golden=golden,
         provenance=_provenance(options, workshop.data, emitted, decisions),
     )
+    warnings = (*plan.warnings, *_advice(options, workshop, emitted))
     announce(f"writing {options.output.name}")
     pack(parcel, options.output, key)
-    report = _report(options, workshop, plan, parcel, outcome, golden_count)
+    report = _report(options, workshop, parcel, outcome, golden_count, warnings)
     if options.report is not None:
         report = _write_details(options.report, report, workshop, emitted, parcel)
     return report
@@ -258,10 +259,10 @@ def _provenance(
 def _report(
     options: BuildOptions,
     workshop: Workshop,
-    plan: Plan,
     parcel: Parcel,
     outcome: Outcome,
     golden_samples: int,
+    warnings: tuple[str, ...],
 ) -> Report:
     emitted = outcome.chosen
     with options.output.open("rb") as stream:
@@ -284,7 +285,7 @@ def _report(
         data=workshop.data.described,
         comparison=emitted.comparison,
         max_drop=options.max_drop,
-        warnings=(*plan.warnings, *_advice(options, workshop, emitted)),
+        warnings=warnings,
         golden_samples=golden_samples,
         rejected=tuple(
             Trial(
@@ -310,7 +311,7 @@ def _advice(options: BuildOptions, workshop: Workshop, emitted: EmittedModel) ->
         quantized = onnx.load_from_string(emitted.data)
         inputs = ((sample.inputs for sample in samples) for samples in (calibration, evaluation))
         saturated = saturated_tensors(emitted.twin, infer_shapes(quantized), *inputs)
-    return advice(calibration, emitted.comparison, options.max_drop, saturated)
+    return advice(calibration, emitted.comparison, options.max_drop, saturated, workshop.oddities)
 
 
 def _write_details(

@@ -22,6 +22,7 @@ from edgeinfer_converters.float16 import to_float16
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
 from edgeinfer_converters.measure import Timing, measure
+from edgeinfer_converters.oddities import Oddities
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.ranges import CHOICES, Method
@@ -36,7 +37,8 @@ MAX_COMPARED = 64
 
 @dataclass(frozen=True)
 class Workshop:
-    """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is."""
+    """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
+    `oddities`: what calibrating has noticed about its samples."""
 
     source: Source
     prepared: Shelved | None
@@ -49,6 +51,7 @@ class Workshop:
     timed: bool
     on_cpu: bool = True
     effort: str = "default"
+    oddities: Oddities = field(default_factory=Oddities)
     _calibrations: list[Calibration] = field(default_factory=list)
 
     @property
@@ -96,7 +99,7 @@ class Workshop:
         """What calibration has learnt, once. Raises DataError without calibration data."""
         samples = self._samples()
         if not self._calibrations and self.prepared is not None:
-            inputs = partial(_inputs_of, samples)
+            inputs = partial(self.oddities.watch, samples)
             self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted, cache_folder()))
         return self._calibrations[0]
 

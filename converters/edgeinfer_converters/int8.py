@@ -22,6 +22,7 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
 from edgeinfer_converters.quantize.equalize import ChannelRanges, equalize, equalized_tensors
+from edgeinfer_converters.quantize.finite import check_weights
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
 from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
@@ -115,7 +116,8 @@ def calibrate(
     The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
     samples each time; they run through the graph twice, in constant memory. In the folder `cache` a run that
     is interrupted leaves a checkpoint, from which the next one goes on.
-    Raises DataError for samples that do not fit, ModelError for a graph that does not run.
+    Raises DataError for samples that do not fit, ModelError for a graph that does not run or whose
+    weights are no numbers.
     """
     equal, floats = _equalized(prepared, inputs, count, progress)
     give_back()
@@ -209,6 +211,7 @@ def _equalized(
     """A graph of the same function with channels more alike, and the operators that must stay float."""
     graph = add_biases(fold_factors(onnx.load_from_string(prepared.read())))
     view = GraphView(graph)
+    check_weights(view)
     names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
     if not names:
         return graph, frozenset()

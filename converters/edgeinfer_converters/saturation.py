@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import onnx
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.calibrate import stream
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.relay import Relay
 from edgeinfer_converters.report.probes import Quantizer, find_probes
 
 SAMPLES = 8
@@ -42,7 +42,7 @@ def saturated_tensors(
     """The tensors that `others` drive out of range, the worst first; a few samples of each are looked at.
 
     `twin` is the float graph that `quantized` was made of. Ranges that end at a Relu or Clip cut nothing
-    off. Raises what `stream` raises.
+    off. Raises ModelError if the graph cannot be run.
     """
     quantizers = {
         probe.tensor: probe.quantizer
@@ -60,7 +60,9 @@ def saturated_tensors(
 
 def _shares(twin: onnx.ModelProto, quantizers: Mapping[str, Quantizer], inputs: Inputs) -> dict[str, float]:
     outside, seen = dict.fromkeys(quantizers, 0), dict.fromkeys(quantizers, 0)
-    for part in stream(twin, tuple(quantizers), islice(inputs, SAMPLES), total=SAMPLES):
+    relay = Relay(twin, quantizers)
+    # Infinities are beyond any range, and nothing to fail for: this is no more than a warning.
+    for part in chain.from_iterable(relay.run(one, "data out of range") for one in islice(inputs, SAMPLES)):
         for name, array in part.items():
             quantizer = quantizers[name]
             half = quantizer.scale / 2

@@ -41,16 +41,19 @@ class SqnrMeter:
         self._noise = 0.0
 
     def add(self, reference: Array, other: Array) -> None:
-        """Take the output of one sample."""
-        wanted, found = reference.astype(np.float64), other.astype(np.float64)
+        """Take the output of one sample. What a mask made infinite in both is neither signal nor noise."""
+        known = np.isfinite(reference)
+        wanted, found = reference[known].astype(np.float64), other[known].astype(np.float64)
         self._signal += float(np.square(wanted).sum())
         self._noise += float(np.square(wanted - found).sum())
+        if not np.array_equal(reference[~known], other[~known]):
+            self._noise = math.inf
 
     def value_db(self) -> float:
         """-200 to 200, in tenths."""
         if self._noise == 0.0:
             return MAX_SQNR_DB
-        if self._signal == 0.0:
+        if self._signal == 0.0 or math.isinf(self._noise):
             return -MAX_SQNR_DB
         ratio = 10 * math.log10(self._signal / self._noise)
         return round(max(-MAX_SQNR_DB, min(MAX_SQNR_DB, ratio)), 1)

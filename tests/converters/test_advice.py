@@ -9,7 +9,9 @@ import pytest
 
 from edgeinfer_converters.advice import advice
 from edgeinfer_converters.evaluate import Accuracy
+from edgeinfer_converters.oddities import Oddities
 from edgeinfer_converters.samples import Samples, open_samples
+from edgeinfer_converters.samples.sample import Sample
 from edgeinfer_converters.saturation import Saturated
 from edgeinfer_converters.verify import Comparison
 from tests.fixtures.data import image_request
@@ -75,3 +77,27 @@ def test_data_out_of_range_are_named_the_worst_first() -> None:
     assert "(50.0% of `t0`, 40.0% of `t1`, 30.0% of `t2` and 2 more tensors)" in text
     assert "are the --calibration data typical" in text
     assert advice(None, GOOD, 0.01, []) == ()
+
+
+def oddities(*arrays: np.ndarray) -> Oddities:
+    found = Oddities()
+    for _ in found.watch([Sample(f"{k:02}.png", {"image": one}) for k, one in enumerate(arrays)]):
+        pass
+    return found
+
+
+def test_a_sample_beyond_all_others_is_named() -> None:
+    arrays = [np.full((1, 2), 1e6 if k == 3 else 2.0, np.float32) for k in range(9)]
+    (text,) = advice(None, GOOD, 0.01, oddities=oddities(*arrays))
+    assert "03.png has a value of 1e+06 in `image`, where typical samples end at 2:" in text
+    assert "look at this sample, or leave it out" in text
+
+
+def test_copies_of_one_sample_teach_nothing() -> None:
+    (text,) = advice(None, GOOD, 0.01, oddities=oddities(*[np.ones((1, 2), np.float32)] * 9))
+    assert "all 9 calibration samples are the same" in text
+
+
+def test_one_sample_is_no_plural(tmp_path: Path) -> None:
+    (text,) = advice(samples_of(1, tmp_path), GOOD, 0.01)
+    assert text.startswith("calibrated on 1 sample;")

@@ -22,11 +22,11 @@ from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.bundle.golden import check_golden
 from edgeinfer.bundle.keys import TrustStore, default_trust, generate_keys
 from edgeinfer.bundle.reader import Bundle, open_bundle
-from edgeinfer.errors import SignatureError
+from edgeinfer.errors import ModelError, SignatureError
 from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.spec import AnomalyOutput, ImageInput
-from edgeinfer_converters import cli, emit
+from edgeinfer_converters import cli, convert, emit
 from edgeinfer_converters.int8 import Calibration, Int8Model
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.report import examine
@@ -227,14 +227,44 @@ def test_calibration_data_that_are_not_like_the_evaluation_data(
 ) -> None:
     """Calibrated on pictures that are nearly gray."""
     label_by_the_model(work)
-    for path in sorted((work / "cal").iterdir()):
-        frame = cv2.imread(str(path))
-        assert frame is not None
-        cv2.imwrite(str(path), (128 + (frame.astype(float) - 128) / 40).astype(np.uint8))
+    make_gray(work)
     assert build("--calibration", "cal", "--evaluate", "eval", "--max-drop", "1", "--precision", "int8") == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "the evaluation data leave the ranges that calibration has seen" in words
     assert "of `image`" in words
+
+
+def test_what_fails_while_looking_for_warnings_leaves_nothing_behind(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ModelError("cannot be run")
+
+    label_by_the_model(work)
+    monkeypatch.setattr(convert, "saturated_tensors", fail)
+    capsys.readouterr()
+    arguments = ("--calibration", "cal", "--evaluate", "eval", "--max-drop", "1", "--precision", "int8")
+    refused(work, "cannot be run", capsys, *arguments)
+
+
+def make_gray(work: Path) -> None:
+    """Nearly: the calibration images keep a fortieth of their contrast."""
+    for path in sorted((work / "cal").iterdir()):
+        frame = cv2.imread(str(path))
+        assert frame is not None
+        cv2.imwrite(str(path), (128 + (frame.astype(float) - 128) / 40).astype(np.uint8))
+
+
+def test_calibration_data_of_another_kind_never_make_a_bundle_that_misses_its_budget(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label_by_the_model(work)
+    make_gray(work)
+    capsys.readouterr()
+    arguments = ("--calibration", "cal", "--evaluate", "eval")
+    refused(work, "more than --max-drop 0.01 allows", capsys, *arguments, "--precision", "int8")
+    assert build(*arguments) == 0
+    assert opened().manifest.model.precision == "float32"
 
 
 @pytest.mark.parametrize(("slower", "precision"), [(False, "int8"), (True, "float32")])
@@ -487,13 +517,24 @@ PROGRAM = "import sys; from edgeinfer_converters.cli import main; sys.exit(main(
 ARGUMENTS = ("--profile", "raspberry-pi-4", "--pipeline", "pipeline.toml", "--calibration", "cal")
 
 
-def test_two_builds_give_the_same_bytes(work: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["int8", "mixed"])
+@pytest.mark.parametrize("calibration", ["cal", "cal.npz"])
+def test_two_builds_give_the_same_bytes(work: Path, tmp_path: Path, calibration: str, precision: str) -> None:
+    """In another process, with another hash seed, number of threads, folder, and order of the directory."""
+    images = np.random.default_rng(0).normal(size=(12, 3, 16, 16)).astype(np.float32)
+    np.savez(work / "cal.npz", image=images)
     copy = tmp_path / "elsewhere" / "deeper"
-    shutil.copytree(work, copy)
-    for folder, seed in ((work, "1"), (copy, "2")):
-        command = [sys.executable, "-c", PROGRAM, "build", "tiny.onnx", *ARGUMENTS, "-o", "out.eib"]
-        environment = os.environ | {"PYTHONHASHSEED": seed}
+    shutil.copytree(work, copy, ignore=shutil.ignore_patterns("cal"))
+    (copy / "cal").mkdir()
+    for picture in sorted((work / "cal").iterdir(), reverse=True):
+        shutil.copy(picture, copy / "cal")
+    arguments = [*ARGUMENTS[:-1], calibration, "--precision", precision, "-o", "out.eib"]
+    for folder, number in ((work, "1"), (copy, "2")):
+        threads = {f"{name}_NUM_THREADS": number for name in ("OMP", "OPENBLAS", "MKL")}
+        environment = os.environ | threads | {"PYTHONHASHSEED": number}
+        command = [sys.executable, "-c", PROGRAM, "build", "tiny.onnx", *arguments]
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+    assert opened(work / "out.eib").manifest.model.precision == precision
     assert (work / "out.eib").read_bytes() == (copy / "out.eib").read_bytes()
 
 

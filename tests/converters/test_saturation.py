@@ -53,3 +53,12 @@ def test_what_a_clamp_cuts_off_is_not_counted() -> None:
     found = made(model)
     worst = saturated_tensors(found.twin, found.quantized, times(model, 1, seed=0), times(model, 50))
     assert "b" not in {one.tensor for one in worst}
+
+
+def test_infinities_are_beyond_any_range_and_no_error() -> None:
+    model = GRAPHS["residual"]()
+    found = made(model)
+    with np.errstate(invalid="ignore"):
+        endless = list(times(model, np.inf))
+    (worst, *_) = saturated_tensors(found.twin, found.quantized, times(model, 1, seed=0), endless)
+    assert (worst.tensor, worst.found) == ("x", 1.0)

@@ -121,3 +121,8 @@ def test_extremes_stay_finite() -> None:
     assert value(np.zeros(3), np.zeros(3)) == MAX_SQNR_DB
     assert value(np.zeros(3), np.ones(3)) == -MAX_SQNR_DB
     assert value(np.ones(3), np.ones(3) * 1e30) == -MAX_SQNR_DB
+    mask = np.array([1.0, -np.inf, 1.0])
+    assert value(mask, mask) == MAX_SQNR_DB
+    assert value(mask, np.array([1.1, -np.inf, 0.9])) == 20.0
+    assert value(mask, np.ones(3)) == -MAX_SQNR_DB
+    assert value(np.ones(3), mask) == -MAX_SQNR_DB

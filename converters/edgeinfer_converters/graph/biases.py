@@ -11,12 +11,16 @@ from edgeinfer_converters.graph.walk import is_standard
 
 
 def add_biases(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Give (in place) each convolution with constant weights and no bias one of zeros; it costs nothing."""
+    """Give (in place) each float32 convolution with constant weights and no bias one of zeros.
+
+    It costs nothing.
+    """
     view = GraphView(model)
     taken = {name for node in view.nodes for name in (*node.input, *node.output)} | set(view.initializers)
     for node in view.nodes:
         bare = len(node.input) < 3 or not node.input[2]
-        if is_standard(node) and node.op_type == "Conv" and bare and node.input[1] in view.initializers:
+        constant = bare and node.op_type == "Conv" and node.input[1] in view.initializers
+        if constant and is_standard(node) and node.input[1] in view.floats:
             name = _free_name(f"{node.name}_bias", taken)
             taken.add(name)
             zeros = np.zeros(view.shapes[node.input[1]][0], np.float32)

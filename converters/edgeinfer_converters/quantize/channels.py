@@ -104,7 +104,7 @@ class _Finder:
         source, target = node.input[0], node.output[0]
         if node.op_type == "Clip":
             bounds = clamp_bounds(node, self._view)
-            if bounds is None or bounds[0] != 0.0:
+            if bounds is None or bounds[0] != 0.0 or (bounds[1] is not None and bounds[1] <= 0):
                 return False
             if bounds[1] is not None:
                 self._bounds[target] = bounds[1]

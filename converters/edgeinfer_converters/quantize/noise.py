@@ -47,13 +47,19 @@ class NoiseMeter:
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [
-                (wanted[index].astype(np.float64), found[index].astype(np.float64))
+                _finite(wanted[index], found[index])
                 for wanted, found in zip(self.outputs, noisy, strict=True)
             ]
             signal = sum(float(np.square(wanted).sum()) for wanted, _ in pairs)
             error = sum(float(np.square(wanted - found).sum()) for wanted, found in pairs)
             ratios.append(error / signal if signal else 0.0)
         return float(np.mean(ratios))
+
+
+def _finite(wanted: Array, found: Array) -> tuple[Array, Array]:
+    """The values that count: what a mask has made infinite is no signal."""
+    known = np.isfinite(wanted)
+    return wanted[known].astype(np.float64), found[known].astype(np.float64)
 
 
 def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:

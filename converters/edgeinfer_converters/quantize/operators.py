@@ -6,8 +6,10 @@ which lists the operators that a DequantizeLinear before and a QuantizeLinear be
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+import numpy as np
 import onnx
 
 from edgeinfer_converters.graph.view import GraphView, attribute
@@ -84,8 +86,13 @@ def product_fault(node: onnx.NodeProto, view: GraphView) -> str | None:
         return "both of its factors are constant" if set(node.input) <= view.initializers.keys() else None
     if any(name not in view.initializers for name in node.input[1:] if name):
         return "its weights are not constant"
+    bias = bias_input(node)
+    if bias is not None and np.isinf(view.constant(bias)).any():
+        return "its bias is infinite"
     if node.op_type == "Gemm" and (attribute(node, "transA", 0) or not _is_plain_gemm(node)):
         return "it transposes or scales its input"
+    if node.op_type == "Gemm" and not _has_bias_by_channel(node, view):
+        return "its bias is not the same for each row"
     return None
 
 
@@ -99,12 +106,18 @@ def clamp_bounds(node: onnx.NodeProto, view: GraphView) -> tuple[float | None, f
     if any(name and name not in view.initializers for name in names):
         return None
     low, high = (float(view.constant(name).item()) if name else None for name in names)
-    return low, high
+    return None if low == -math.inf else low, None if high == math.inf else high
 
 
 def _is_nearest(node: onnx.NodeProto) -> bool:
     mode = next((one.s for one in node.attribute if one.name == "mode"), b"nearest")
     return mode == b"nearest"
+
+
+def _has_bias_by_channel(node: onnx.NodeProto, view: GraphView) -> bool:
+    """Whether a bias has one number an output channel, or one for all: ONNX allows a whole matrix."""
+    name = bias_input(node)
+    return name is None or all(side == 1 for side in view.shapes[name][:-1])
 
 
 def _is_plain_gemm(node: onnx.NodeProto) -> bool:

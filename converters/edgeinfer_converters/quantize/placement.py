@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 
 from edgeinfer_converters.graph.view import GraphView
@@ -99,6 +100,8 @@ def _can_help(node: onnx.NodeProto, view: GraphView) -> bool:
     if any(name not in view.floats for name in names):
         return False
     constants = [name for name in data_inputs(node) if name in view.initializers]
+    if any(not np.isfinite(view.constant(name)).all() for name in constants):
+        return False  # a mask
     return (is_compute(node) and len(constants) < len(data_inputs(node))) or (is_move(node) and not constants)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -52,6 +53,8 @@ from edgeinfer_converters.quantize.weights import (
 )
 
 InputType = Literal["float32", "uint8", "int8"]
+_NAMED = 3
+"""Products that an error tells the faults of."""
 
 
 def quantize_int8(
@@ -94,8 +97,11 @@ def _refuse(model: onnx.ModelProto, placement: Placement, integer: Integer, inpu
             "the model is quantized already", hint="start from the float model, or pack this one as it is"
         )
     if not placement.nodes:
+        reasons = "".join(
+            f"; `{name}`: {reason}" for name, reason in islice(placement.floats.items(), _NAMED)
+        )
         raise ModelError(
-            "the model has no convolution or matrix product that could be integer",
+            f"the model has no convolution or matrix product that could be integer{reasons}",
             hint="use `--precision float32`",
         )
     if input_dtype not in ("float32", integer.activation):

@@ -106,7 +106,8 @@ class LayerFacts(Struct, frozen=True):
     """One operator of the converted model against the same of the float model, errors from above included.
 
     `integer`: a product is computed in integers; any other result is stored in 8 bits. `macs_share`: of
-    the model's multiply-accumulates, 0 to 1.
+    the model's multiply-accumulates, 0 to 1. `clipped`: the share of its result's values that lie outside
+    of the range that is kept; what a Relu or Clip cuts off by design does not count. None: not in 8 bits.
     """
 
     name: str
@@ -114,6 +115,7 @@ class LayerFacts(Struct, frozen=True):
     macs_share: float
     sqnr_db: float
     integer: bool
+    clipped: float | None = None
 
 
 class RangeFacts(Struct, frozen=True):

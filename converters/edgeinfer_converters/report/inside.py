@@ -46,11 +46,16 @@ def _layer_table(found: Sequence[LayerFacts]) -> Element:
             f"{one.macs_share:.1%}" if one.macs_share else _UNKNOWN,
             "equal" if one.sqnr_db >= MAX_SQNR_DB else f"{one.sqnr_db:.1f}",
             "whole numbers" if one.integer else "decimals",
+            _UNKNOWN if one.clipped is None else f"{one.clipped:.2%}",
         )
         for one in found
     ]
-    heads = ("layer", "operator", "share of the work", "SQNR in dB", "computed in")
-    return table("Layers; the work is counted in multiply-accumulates", heads, rows, "ttnnt")
+    heads = ("layer", "operator", "share of the work", "SQNR in dB", "computed in", "clipped")
+    caption = (
+        "Layers; the work is counted in multiply-accumulates; clipped are the values of a result that lie "
+        "outside of the range that calibration has chosen for it"
+    )
+    return table(caption, heads, rows, "ttnntn")
 
 
 def ranges(details: Details) -> Element | None:

@@ -170,8 +170,13 @@ class _Gauge:
             high=_significant(quantizer.high),
             scale=_significant(quantizer.scale),
             zero_point=quantizer.zero_point,
-            clipped=_significant(self._outside / self._values),
+            clipped=self.clipped or 0.0,
         )
+
+    @property
+    def clipped(self) -> float | None:
+        """The share of the values that the kept range cuts off; None where no range is kept."""
+        return None if self.probe.quantizer is None else _significant(self._outside / self._values)
 
 
 def _inside(
@@ -187,6 +192,7 @@ def _inside(
             macs_share=_significant(macs.get(gauge.probe.node, 0) / total),
             sqnr_db=gauge.sqnr_db,
             integer=_is_integer(gauge.probe, macs, float_nodes),
+            clipped=gauge.clipped,
         )
         for gauge in measured
         if gauge.probe.node

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from onnx import helper
+from onnxconverter_common import float16
 
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
@@ -37,3 +38,10 @@ def test_a_second_time_changes_nothing() -> None:
     model = add_biases(graph_of([conv("x", "y")], (1, 4, 8, 8), {"w": filters()}))
     again = add_biases(model)
     assert len(again.graph.initializer) == 2
+
+
+def test_other_types_are_left_alone() -> None:
+    """A bias of float32 beside weights of float16 is no model."""
+    half = float16.convert_float_to_float16(graph_of([conv("x", "y")], (1, 4, 8, 8), {"w": filters()}))
+    before = half.SerializeToString(deterministic=True)
+    assert add_biases(half).SerializeToString(deterministic=True) == before

@@ -33,14 +33,16 @@ def test_homogeneous_operators_keep_the_classes(node: onnx.NodeProto) -> None:
     assert not found.fixed[found.classes["a"]].any()
 
 
-@pytest.mark.parametrize(("low", "free"), [(0.0, True), (-1.0, False)])
-def test_clips_from_zero_keep_the_classes(low: float, free: bool) -> None:
+@pytest.mark.parametrize(
+    ("low", "high", "free"), [(0.0, 6.0, True), (-1.0, 6.0, False), (0.0, 0.0, False), (0.0, -1.0, False)]
+)
+def test_clips_from_zero_keep_the_classes(low: float, high: float, free: bool) -> None:
     nodes = [
         conv("x", "a"),
         helper.make_node("Clip", ["a", "low", "high"], ["b"], "clip"),
         conv("b", "y", "v"),
     ]
-    constants = {"low": np.array(low), "high": np.array(6.0)}
+    constants = {"low": np.array(low), "high": np.array(high)}
     found = classes(nodes, (1, 4, 8, 8), w=filters(), v=filters(seed=1), **constants)
     assert found.fixed[found.classes["a"]].any() != free
     assert found.bounds == ({"b": 6.0} if free else {})

@@ -91,3 +91,12 @@ def test_the_noise_of_a_model_that_was_quantized() -> None:
         np.concatenate([run(with_logits(one), sample)[0] for sample in samples]) for one in (model, quantized)
     )
     assert 10 * np.log10(1 / found) == pytest.approx(sqnr_db(wanted, given), abs=1.0)
+
+
+def test_a_mask_of_infinities_makes_no_noise() -> None:
+    mask = np.where(np.arange(4) == 2, -np.inf, 0).reshape(1, 4, 1, 1)
+    nodes = [helper.make_node("Add", ["x", "mask"], ["y"], "add_mask")]
+    model = graph_of(nodes, (1, 4, 8, 8), {"mask": mask})
+    meter = noise_meter(model, samples_of(model, 2))
+    assert meter.of({}) == 0.0
+    assert 0 < meter.of({"x": affine_of(-4, 4, U8)}) < 1e-3

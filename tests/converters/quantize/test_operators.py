@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from onnx import helper
@@ -19,7 +20,7 @@ from edgeinfer_converters.quantize.operators import (
     product_fault,
     weight_input,
 )
-from tests.fixtures.graphs import clipped
+from tests.fixtures.graphs import clipped, graph_of
 
 
 def test_operators_by_kind() -> None:
@@ -73,3 +74,34 @@ def test_weights() -> None:
     view = GraphView(clipped())
     assert weight_input(view.nodes[0], view) == "w"
     assert weight_input(helper.make_node("MatMul", ["x", "x"], ["y"]), view) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bounds"), [(-np.inf, np.inf, (None, None)), (-1.0, np.inf, (-1.0, None))]
+)
+def test_an_infinite_bound_is_none(
+    low: float, high: float, bounds: tuple[float | None, float | None]
+) -> None:
+    view = GraphView(clipped(low, high))
+    clip = next(node for node in view.nodes if node.op_type == "Clip")
+    assert clamp_bounds(clip, view) == bounds
+
+
+@pytest.mark.parametrize(
+    ("bias", "integer"),
+    [((), True), ((1,), True), ((5,), True), ((1, 5), True), ((8, 1), False), ((8, 5), False)],
+)
+def test_a_bias_that_differs_by_row_has_no_integer_kernel(bias: tuple[int, ...], *, integer: bool) -> None:
+    view = linear(np.ones(bias))
+    fault = product_fault(view.nodes[-1], view)
+    assert fault == (None if integer else "its bias is not the same for each row")
+
+
+def test_an_infinite_bias_has_no_integer() -> None:
+    view = linear(np.array([0, 0, -np.inf, 0, 0]))
+    assert product_fault(view.nodes[-1], view) == "its bias is infinite"
+
+
+def linear(bias: np.ndarray) -> GraphView:
+    nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["y"], "linear")]
+    return GraphView(graph_of(nodes, (8, 5), {"w": np.ones((4, 5)), "b": bias}, shape=(8, 4)))

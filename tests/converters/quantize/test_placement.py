@@ -112,3 +112,12 @@ def test_a_product_of_two_activations_is_integer() -> None:
     assert placement.nodes == {"t", "m"}
     assert placement.leader["t"] == "x"
     assert weight_input(view.nodes[-1], view) is None
+
+
+@pytest.mark.parametrize(("value", "integer"), [(-1.0, True), (-np.inf, False)])
+def test_a_mask_of_infinities_is_added_in_float(value: float, *, integer: bool) -> None:
+    mask = np.zeros(PLANE)
+    mask[0, 1] = value
+    nodes = [conv("x", "a"), helper.make_node("Add", ["a", "mask"], ["b"], "masked"), conv("b", "y", "v")]
+    view = GraphView(graph_of(nodes, PLANE, {"w": filters(), "v": filters(seed=1), "mask": mask}))
+    assert ("masked" in place(view).nodes) is integer

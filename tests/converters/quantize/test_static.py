@@ -315,6 +315,13 @@ def test_nothing_to_quantize() -> None:
         quantize_int8(model, ranges_of(model), U8)
 
 
+def test_what_cannot_be_integer_is_named_with_the_reason() -> None:
+    nodes = [helper.make_node("Conv", ["x", "x"], ["y"], "dynamic")]
+    model = graph_of(nodes, (1, 1, 1, 1), {})
+    with pytest.raises(ModelError, match="could be integer; `dynamic`: its weights are not constant"):
+        quantize_int8(model, ranges_of(model), U8)
+
+
 def test_ranges_of_another_graph() -> None:
     with pytest.raises(ModelError, match="seen no values of the tensor `image`"):
         quantize_int8(classifier(), Ranges({}, 1), U8)

@@ -17,6 +17,14 @@ def test_the_worst_layers_first_all_in_order() -> None:
     assert [row[:4] for row in rows[1:]] == ["last", "thin"]
 
 
+def test_what_is_clipped_stands_in_the_table_of_layers() -> None:
+    section = inside.layers(details("conv"))
+    assert section is not None
+    (head, *rows) = ([cell.text for cell in row] for row in section.iter("tr"))
+    assert head[-1] == "clipped"
+    assert [(row[0], row[-1]) for row in rows] == [("conv", "1.23%"), ("last", "–")]
+
+
 def test_nothing_to_tell() -> None:
     bare = replace(details(), layers=(), ranges=(), kernels=(), float_nodes=())
     assert inside.layers(bare) is None

@@ -71,6 +71,23 @@ def test_ranges_seen_and_kept() -> None:
     assert found["x"].clipped == pytest.approx(outside, rel=0.02, abs=1e-3)
 
 
+def test_what_calibration_has_not_seen_is_clipped_in_each_layer_but_behind_its_relu() -> None:
+    """Ten times as large samples; a ReLU's zeros are no loss, and a layer in float has no range."""
+    model = residual()
+    emitted = quantized(model, frozenset({"conv_a"}))
+    large = [Sample(one.name, {"x": one.inputs["x"] * np.float32(10)}) for one in samples(model)]
+    usual, found = (
+        {one.name: one.clipped for one in look_inside(model, emitted, inputs).layers}
+        for inputs in (samples(model), large)
+    )
+    assert usual["conv_a"] is found["conv_a"] is None
+    for name in ("conv_c", "add", "conv_y"):
+        before, after = usual[name], found[name]
+        assert before is not None
+        assert after is not None
+        assert before < 0.02 < 0.2 < after
+
+
 def test_products_that_run_in_float_are_marked() -> None:
     model = classifier()
     emitted = quantized(model, frozenset({"conv1"}))
