@@ -1,0 +1,85 @@
+"""The inputs and outputs of the file."""
+
+from __future__ import annotations
+
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.tflite.faults import UnsupportedError
+from edgeinfer_converters.tflite.layouts import Layout, channels_last, plain, stored_shape
+from edgeinfer_converters.tflite.lowering import Lowering
+from edgeinfer_converters.tflite.tensors import Quant
+
+SPATIAL = frozenset(
+    {
+        *("AveragePool", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool"),
+        *("LpPool", "MaxPool", "Resize", "SpaceToDepth", "Upsample"),
+    }
+)
+"""Operators whose kernels want images channels last."""
+
+_MAX_STEPS = 64
+"""So far an input is followed to what it is for."""
+
+
+def add_inputs(lowering: Lowering) -> None:
+    """Make the inputs' tensors. Raises ModelError for open dimensions and types that TFLite lacks."""
+    for name in lowering.view.inputs:
+        try:
+            shape, dtype = lowering.shape(name), lowering.facts.dtype(name).name
+        except UnsupportedError as fault:
+            raise ModelError(
+                f"input `{name}`: {fault}", hint="export the model with fixed input shapes"
+            ) from fault
+        layout = _input_layout(lowering, name)
+        quant = lowering.sites.stored.get(name)
+        tensor = lowering.graph.tensor(name, stored_shape(shape, layout), dtype, quant)
+        if quant is not None and dtype == "uint8":
+            found = lowering.graph.tensors[tensor]
+            found.quant = Quant.whole(quant.scales[0], quant.zero_points[0] + 128)
+        lowering.graph.inputs.append(tensor)
+        lowering.inputs[name] = layout
+        lowering.write(name, tensor, layout)
+
+
+def add_outputs(lowering: Lowering) -> None:
+    """Read each output in ONNX's order of axes, or channels last where that is how it was computed."""
+    for value in lowering.view.model.graph.output:
+        layout = _output_layout(lowering, value.name)
+        tensor = lowering.cast(lowering.read(value.name, layout), lowering.facts.dtype(value.name))
+        found = lowering.graph.tensors[tensor]
+        taken = tensor in (*lowering.graph.inputs, *lowering.graph.outputs)
+        if found.data is not None or taken:
+            tensor = lowering.reshape_anew(tensor)
+        lowering.graph.tensors[tensor].name = value.name
+        lowering.graph.outputs.append(tensor)
+        lowering.outputs[value.name] = layout
+
+
+def _input_layout(lowering: Lowering, name: str) -> Layout:
+    """Channels last for an image whose first spatial operator wants it so."""
+    rank = lowering.rank(name)
+    pending, seen = [name], {name}
+    while rank == 4 and pending and len(seen) < _MAX_STEPS:
+        current = pending.pop(0)
+        for reader in lowering.view.readers.get(current, ()):
+            if reader.op_type in SPATIAL and reader.input[0] == current:
+                return channels_last(rank)
+            for output in reader.output:
+                if reader.op_type in _PASSED and output not in seen:
+                    seen.add(output)
+                    pending.append(output)
+    return plain(rank)
+
+
+_PASSED = frozenset(
+    {
+        *("Add", "BatchNormalization", "Cast", "Clip", "Concat", "DequantizeLinear", "Div", "Identity"),
+        *("Mul", "Pad", "QuantizeLinear", "Relu", "Slice", "Split", "Sub"),
+    }
+)
+"""Operators that work in any layout."""
+
+
+def _output_layout(lowering: Lowering, name: str) -> Layout:
+    layout = lowering.layout(name)
+    last = channels_last(len(layout))
+    return last if len(layout) == 4 and layout == last else plain(len(layout))

@@ -1,0 +1,36 @@
+"""How each ONNX operator is lowered: a small function each, listed here.
+
+A function takes the node and the conversion under way, and writes the node's outputs; it raises
+UnsupportedError, with the reason, where TFLite has no equal. Operators that are not listed are expanded by their
+definition in the standard where they have one.
+"""
+
+from edgeinfer_converters.tflite.lowering import Table
+from edgeinfer_converters.tflite.operators import (
+    activations,
+    arithmetic,
+    conv,
+    moves,
+    normalize,
+    pools,
+    products,
+    quantize,
+    reduce,
+    resize,
+    slices,
+)
+
+OPERATORS: Table = {
+    **activations.OPERATORS,
+    **arithmetic.OPERATORS,
+    **conv.OPERATORS,
+    **moves.OPERATORS,
+    **normalize.OPERATORS,
+    **pools.OPERATORS,
+    **products.OPERATORS,
+    **quantize.OPERATORS,
+    **reduce.OPERATORS,
+    **resize.OPERATORS,
+    **slices.OPERATORS,
+}
+"""The functions by operator."""

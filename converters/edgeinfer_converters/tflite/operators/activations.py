@@ -1,0 +1,191 @@
+"""Operators of one operand: activations and elementary functions, in whatever layout it is stored."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from edgeinfer_converters.quantize.operators import clamp_bounds
+from edgeinfer_converters.tflite.faults import UnsupportedError
+from edgeinfer_converters.tflite.fusing import FUSED
+from edgeinfer_converters.tflite.layouts import channels_last
+from edgeinfer_converters.tflite.lowering import Lowering, Table
+from edgeinfer_converters.tflite.nodes import Node
+from edgeinfer_converters.tflite.operators.arithmetic import combine
+from edgeinfer_converters.tflite.tensors import OptionValue, Quant
+
+SIGMOID_INT8 = Quant.whole(1 / 256, -128)
+"""The scale that LOGISTIC's 8-bit kernel is specified with."""
+
+TANH_INT8 = Quant.whole(1 / 128, 0)
+"""And that of TANH's."""
+
+
+def unary(code: str, node: Node, at: Lowering) -> None:
+    """A function that one kernel computes."""
+    layout = at.layout(node.inputs[0])
+    at.write(node.outputs[0], apply(at, code, at.read(node.inputs[0], layout)), layout)
+
+
+def apply(at: Lowering, code: str, tensor: int, **options: OptionValue) -> int:
+    """One kernel on one tensor; its result has the same shape and type."""
+    found = at.graph.tensors[tensor]
+    return at.add(code, [tensor], found.shape, found.dtype, **options)
+
+
+def saturating(code: str, scale: Quant, node: Node, at: Lowering) -> None:
+    """Sigmoid and Tanh: 8-bit kernels exist, with one fixed scale for the result."""
+    layout = at.layout(node.inputs[0])
+    if not at.is_integer(node):
+        unary(code, node, at)
+        return
+    source = at.stored(node.inputs[0], layout)
+    written = at.add(code, [source], at.graph.tensors[source].shape, "int8", scale)
+    at.write(node.outputs[0], written, layout)
+
+
+def relu(node: Node, at: Lowering) -> None:
+    """Relu; of integers a maximum."""
+    if at.dtype(node.inputs[0]).kind == "f":
+        unary("RELU", node, at)
+        return
+    layout = at.layout(node.inputs[0])
+    source = at.read(node.inputs[0], layout)
+    at.write(node.outputs[0], _with_number(at, "MAXIMUM", source, 0), layout)
+
+
+def clip(node: Node, at: Lowering) -> None:
+    """Clip between numbers, which may be computed by the model."""
+    layout = at.layout(node.inputs[0])
+    source = at.read(node.inputs[0], layout)
+    bounds = clamp_bounds(node.proto, at.view) if at.dtype(node.inputs[0]).kind == "f" else None
+    if bounds in FUSED:
+        at.write(node.outputs[0], apply(at, FUSED[bounds], source), layout)
+        return
+    for index, code in ((1, "MAXIMUM"), (2, "MINIMUM")):
+        if node.input(index):
+            bound = at.reshape(at.read(node.input(index)), (1,) * len(layout))
+            source = combine(at, code, source, bound)
+    at.write(node.outputs[0], source, layout)
+
+
+def leaky_relu(node: Node, at: Lowering) -> None:
+    """LeakyRelu."""
+    layout = at.layout(node.inputs[0])
+    alpha = node.real("alpha", 0.01)
+    if at.is_integer(node):
+        source, target = at.stored(node.inputs[0], layout), at.target(node.outputs[0])
+        shape = at.graph.tensors[source].shape
+        written = at.add("LEAKY_RELU", [source], shape, "int8", target, alpha=alpha)
+    else:
+        written = apply(at, "LEAKY_RELU", at.read(node.inputs[0], layout), alpha=alpha)
+    at.write(node.outputs[0], written, layout)
+
+
+def prelu(node: Node, at: Lowering) -> None:
+    """PRelu as max(x, 0) + slope min(x, 0): PRELU itself broadcasts along the channels only."""
+    name, slope = node.inputs[:2]
+    layout = at.layout(name)
+    rank = len(layout)
+    source = at.read(name, layout)
+    factor = at.read(slope)
+    missing = rank - at.rank(slope)
+    factor = at.transpose(at.reshape(factor, (*(1,) * missing, *at.shape(slope))), layout)
+    shape = at.graph.tensors[factor].shape
+    if rank in (3, 4) and layout == channels_last(rank) and set(shape[:-1]) <= {1}:
+        alpha = at.reshape(factor, shape[1:])
+        found = at.graph.tensors[source]
+        at.write(node.outputs[0], at.add("PRELU", [source, alpha], found.shape, found.dtype), layout)
+        return
+    below = combine(at, "MUL", _with_number(at, "MINIMUM", source, 0), factor)
+    above = _with_number(at, "MAXIMUM", source, 0)
+    at.write(node.outputs[0], combine(at, "ADD", above, below), layout)
+
+
+def softmax(node: Node, at: Lowering) -> None:
+    """Softmax over one axis: TFLite's is over the last."""
+    _over_last(node, at, "SOFTMAX", beta=1.0)
+
+
+def log_softmax(node: Node, at: Lowering) -> None:
+    """LogSoftmax over one axis."""
+    _over_last(node, at, "LOG_SOFTMAX")
+
+
+def hard_swish(node: Node, at: Lowering) -> None:
+    """x min(max(x + 3, 0), 6) / 6."""
+    unary("HARD_SWISH", node, at)
+
+
+def hard_sigmoid(node: Node, at: Lowering) -> None:
+    """min(max(alpha x + beta, 0), 1)."""
+    layout = at.layout(node.inputs[0])
+    source = _with_number(at, "MUL", at.read(node.inputs[0], layout), node.real("alpha", 0.2))
+    source = _with_number(at, "ADD", source, node.real("beta", 0.5))
+    source = _with_number(at, "MINIMUM", source, 1.0)
+    at.write(node.outputs[0], _with_number(at, "MAXIMUM", source, 0.0), layout)
+
+
+def reciprocal(node: Node, at: Lowering) -> None:
+    """1 / x."""
+    layout = at.layout(node.inputs[0])
+    source = at.read(node.inputs[0], layout)
+    one = at.const(np.ones((1,) * len(layout), np.float32))
+    at.write(node.outputs[0], combine(at, "DIV", one, source), layout)
+
+
+def cast(node: Node, at: Lowering) -> None:
+    """Cast. Floats become integers by cutting off decimals in both."""
+    wanted = at.facts.dtype(node.outputs[0])
+    layout = at.layout(node.inputs[0])
+    source = at.read(node.inputs[0], layout)
+    if wanted.kind in "iu" and at.dtype(node.inputs[0]).kind == "f" and wanted.itemsize < 4:
+        raise UnsupportedError(
+            f"what casting to {wanted.name} does outside its range differs between runtimes"
+        )
+    at.write(node.outputs[0], at.cast(source, at.dtype(node.outputs[0])), layout)
+
+
+def _over_last(node: Node, at: Lowering, code: str, **options: OptionValue) -> None:
+    name = node.inputs[0]
+    rank = at.rank(name)
+    axis = node.integer("axis", -1) % max(rank, 1)
+    layout = at.layout(name)
+    if layout[-1] != axis:
+        layout = (*(one for one in layout if one != axis), axis)
+    at.write(node.outputs[0], apply(at, code, at.read(name, layout), **options), layout)
+
+
+def _with_number(at: Lowering, code: str, tensor: int, number: float) -> int:
+    found = at.graph.tensors[tensor]
+    other = at.const(np.full((1,) * len(found.shape), number, found.dtype))
+    return combine(at, code, tensor, other)
+
+
+OPERATORS: Table = {
+    "Abs": partial(unary, "ABS"),
+    "Cast": cast,
+    "Ceil": partial(unary, "CEIL"),
+    "Clip": clip,
+    "Cos": partial(unary, "COS"),
+    "Exp": partial(unary, "EXP"),
+    "Floor": partial(unary, "FLOOR"),
+    "HardSigmoid": hard_sigmoid,
+    "HardSwish": hard_swish,
+    "LeakyRelu": leaky_relu,
+    "Log": partial(unary, "LOG"),
+    "LogSoftmax": log_softmax,
+    "Neg": partial(unary, "NEG"),
+    "Not": partial(unary, "LOGICAL_NOT"),
+    "PRelu": prelu,
+    "Reciprocal": reciprocal,
+    "Relu": relu,
+    "Round": partial(unary, "ROUND"),
+    "Sigmoid": partial(saturating, "LOGISTIC", SIGMOID_INT8),
+    "Sign": partial(unary, "SIGN"),
+    "Sin": partial(unary, "SIN"),
+    "Softmax": softmax,
+    "Sqrt": partial(unary, "SQRT"),
+    "Tanh": partial(saturating, "TANH", TANH_INT8),
+}

@@ -1,0 +1,37 @@
+"""QuantizeLinear and DequantizeLinear: mostly they only say in which type a tensor is stored."""
+
+from __future__ import annotations
+
+from edgeinfer_converters.tflite.faults import UnsupportedError
+from edgeinfer_converters.tflite.lowering import Lowering, Table, Value
+from edgeinfer_converters.tflite.nodes import Node
+
+
+def quantize_linear(node: Node, at: Lowering) -> None:
+    """QuantizeLinear: nothing where the operator before it wrote integers, else QUANTIZE."""
+    name, result = node.inputs[0], node.outputs[0]
+    quant = at.sites.stored.get(result)
+    if quant is None:
+        raise UnsupportedError("its integers are read by others than DequantizeLinear")
+    if name in at.values and at.quant(name) is not None:
+        at.values[result] = at.values[name]
+        return
+    layout = at.layout(name)
+    at.values[result] = Value(at.requantize(at.read(name, layout), quant), layout)
+
+
+def dequantize_linear(node: Node, at: Lowering) -> None:
+    """DequantizeLinear: the tensor stays stored in 8 bits until somebody needs floats."""
+    name, result = node.inputs[0], node.outputs[0]
+    if result in at.sites.constants:
+        return
+    quant = at.sites.stored.get(name)
+    if quant is None:
+        raise UnsupportedError("its integers do not come from a QuantizeLinear with one constant scale")
+    value = at.values[name]
+    if at.graph.tensors[value.tensor].dtype == "uint8":
+        value = Value(at.requantize(value.tensor, quant), value.layout)
+    at.values[result] = value
+
+
+OPERATORS: Table = {"DequantizeLinear": dequantize_linear, "QuantizeLinear": quantize_linear}

@@ -1,0 +1,53 @@
+"""The version of an operator: what the oldest runtime must know to run it.
+
+Source: tensorflow/lite/tools/versioning/op_version.cc (GetBuiltinOperatorVersion).
+"""
+
+from __future__ import annotations
+
+from edgeinfer_converters.tflite.tensors import Graph, Operator
+
+_INT8 = {
+    "ADD": 2,
+    "AVERAGE_POOL_2D": 2,
+    "BATCH_MATMUL": 2,
+    "CONCATENATION": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 3,
+    "DEPTH_TO_SPACE": 2,
+    "DEQUANTIZE": 2,
+    "FULLY_CONNECTED": 4,
+    "GATHER": 2,
+    "LOGISTIC": 2,
+    "LEAKY_RELU": 2,
+    "MAX_POOL_2D": 2,
+    "MAXIMUM": 2,
+    "MEAN": 2,
+    "MINIMUM": 2,
+    "MUL": 2,
+    "PAD": 2,
+    "PADV2": 2,
+    "QUANTIZE": 1,
+    "RELU": 2,
+    "RELU6": 2,
+    "RESIZE_BILINEAR": 2,
+    "RESIZE_NEAREST_NEIGHBOR": 2,
+    "SLICE": 2,
+    "SOFTMAX": 2,
+    "SPACE_TO_DEPTH": 2,
+    "SPLIT": 2,
+    "STRIDED_SLICE": 2,
+    "SUB": 2,
+    "SUM": 2,
+    "TANH": 2,
+    "TILE": 1,
+    "TRANSPOSE": 2,
+    "TRANSPOSE_CONV": 2,
+}
+"""The version that brought int8."""
+
+
+def version_of(operator: Operator, graph: Graph) -> int:
+    """The version of an operator in a graph."""
+    kinds = {graph.tensors[number].dtype for number in operator.inputs[:1] if number >= 0}
+    return _INT8.get(operator.code, 1) if "int8" in kinds else 1

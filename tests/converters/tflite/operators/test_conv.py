@@ -1,0 +1,88 @@
+"""Convolutions of all kinds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.tflite import to_tflite
+from tests.fixtures.lite import check_agrees, node_model, normal
+
+
+@pytest.mark.parametrize("padding", [(0, 0, 0, 0), (1, 1, 1, 1), (0, 0, 1, 1), (2, 0, 1, 3)])
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_over_two_axes(padding: tuple[int, ...], groups: int) -> None:
+    image = normal(1, 6, 9, 8)
+    weights, bias = normal(12, 6 // groups, 3, 3, seed=1), normal(12, seed=2)
+    model = node_model(
+        "Conv", {"x": image}, constants={"w": weights, "b": bias}, pads=padding, group=groups, strides=[2, 1]
+    )
+    made = check_agrees(model, {"x": image})
+    assert ("DEPTHWISE_CONV_2D" in made.operators) == (groups == 6)
+    assert made.inputs["x"] == made.outputs["y"] == (0, 2, 3, 1)
+    assert "TRANSPOSE" not in made.operators
+
+
+def test_borders_that_tflite_knows_need_no_operator() -> None:
+    image = normal(1, 3, 8, 8)
+    weights = normal(4, 3, 3, 3, seed=1)
+    same = node_model("Conv", {"x": image}, constants={"w": weights}, pads=[0, 0, 1, 1], strides=[2, 2])
+    other = node_model("Conv", {"x": image}, constants={"w": weights}, pads=[1, 1, 1, 1], strides=[2, 2])
+    assert "PAD" not in check_agrees(same, {"x": image}).operators
+    assert check_agrees(other, {"x": image}).operators["PAD"] == 1
+
+
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER", "VALID"])
+def test_automatic_borders(auto_pad: str) -> None:
+    image = normal(1, 2, 7, 10)
+    model = node_model(
+        "Conv", {"x": image}, constants={"w": normal(3, 2, 2, 3, seed=1)}, auto_pad=auto_pad, strides=[2, 3]
+    )
+    check_agrees(model, {"x": image})
+
+
+def test_one_axis_and_three() -> None:
+    signal, volume = normal(1, 4, 20), normal(1, 2, 5, 6, 7)
+    line = node_model(
+        "Conv", {"x": signal}, constants={"w": normal(6, 4, 5, seed=1)}, pads=[2, 2], dilations=[2]
+    )
+    check_agrees(line, {"x": signal})
+    depthwise = node_model("Conv", {"x": signal}, constants={"w": normal(8, 1, 3, seed=1)}, group=4)
+    check_agrees(depthwise, {"x": signal})
+    solid = node_model("Conv", {"x": volume}, constants={"w": normal(3, 2, 3, 3, 3, seed=1)}, pads=[1] * 6)
+    check_agrees(solid, {"x": volume})
+
+
+def test_weights_that_the_model_computes() -> None:
+    inputs = {"x": normal(1, 3, 6, 6), "w": normal(4, 3, 3, 3, seed=1), "b": normal(4, seed=2)}
+    check_agrees(node_model("Conv", inputs, pads=[1, 1, 1, 1]), inputs)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_window(data: st.DataObject) -> None:
+    number = lambda low, high: data.draw(st.integers(low, high))  # noqa: E731
+    kernel, dilations = [number(1, 3), number(1, 3)], [number(1, 2), number(1, 2)]
+    sides = [(size - 1) * step + number(1, 6) for size, step in zip(kernel, dilations, strict=True)]
+    groups = data.draw(st.sampled_from([1, 2]))
+    image = normal(1, 2 * groups, *sides, seed=number(0, 99))
+    weights = normal(4 * groups, 2, *kernel, seed=7)
+    model = node_model(
+        "Conv",
+        {"x": image},
+        constants={"w": weights},
+        group=groups,
+        pads=[number(0, 2) for _ in range(4)],
+        strides=[1, 1] if max(dilations) > 1 else [number(1, 3), number(1, 3)],
+        dilations=dilations,
+    )
+    check_agrees(model, {"x": image})
+
+
+def test_what_has_no_equal_is_named() -> None:
+    volume = normal(1, 4, 5, 5, 5)
+    model = node_model("Conv", {"x": volume}, constants={"w": normal(4, 2, 3, 3, 3, seed=1)}, group=2)
+    with pytest.raises(ModelError, match="Conv `conv`.*no groups"):
+        to_tflite(model)
