@@ -66,12 +66,14 @@ class Aims:
     `method`: the rule that ranges of activations are chosen by.
     `on_cpu`: it runs on ONNX Runtime's own kernels, and may use what only they are good at.
     `float_share`: of the multiply-accumulates, that may stay float where rounding hurts most.
+    `integer_results`: integer products write integers only, as TFLite's do.
     """
 
     integer: Integer
     on_cpu: bool = True
     float_share: float = 0.0
     method: Method = "mse"
+    integer_results: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class _Draft:
     ranges: Ranges
     floats: frozenset[str]
     two_part: frozenset[str] = frozenset()
+    doubled: frozenset[str] = frozenset()
     reasons: tuple[tuple[str, str], ...] = ()
 
     def in_rows(self, float_results: frozenset[str], two_part: frozenset[str] = frozenset()) -> _Draft:
@@ -157,8 +160,10 @@ def to_int8(
         aims.integer,
         exclude=draft.floats,
         two_part=draft.two_part,
+        doubled=draft.doubled,
         pad_channels=aims.on_cpu,
         method=aims.method,
+        integer_results=aims.integer_results,
     )
     give_back()
     with progress(min(count, MAX_SAMPLES), "correcting biases"):
@@ -173,7 +178,7 @@ def _scales(draft: _Draft, placement: Placement, aims: Aims) -> dict[str, Affine
 
 def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress) -> _Draft:
     """Operators in float where their rounding hurts most."""
-    placement = place(GraphView(draft.graph), draft.floats)
+    placement = place(GraphView(draft.graph), draft.floats, integer_results=aims.integer_results)
     if not aims.float_share or not placement.nodes:
         return draft
     meter = noise_meter(draft.graph, islice(inputs(), RANKING_SAMPLES))
@@ -192,8 +197,8 @@ def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress)
 def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
     """Residual streams in float where they carry much of the noise."""
     view = GraphView(draft.graph)
-    placement = place(view, draft.floats)
-    if not aims.on_cpu or not find_streams(view, placement):
+    placement = place(view, draft.floats, integer_results=aims.integer_results)
+    if not (aims.on_cpu or aims.integer_results) or not find_streams(view, placement):
         return draft
     meter = noise_meter(draft.graph, islice(inputs(), NOISE_SAMPLES))
     chosen = choose_streams(draft.graph, placement, _scales(draft, placement, aims), meter)
@@ -201,8 +206,12 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
         (f"residual sum {name} in float", f"it carried {share:.0%} of the rounding noise")
         for name, share in sorted(chosen.shares.items())
     )
+    reasons = (*draft.reasons, *reasons)
+    if aims.integer_results:
+        floats = draft.floats | chosen.adds
+        return replace(draft, floats=floats, doubled=chosen.two_part, reasons=reasons)
     widened = draft.in_rows(chosen.float_results, chosen.two_part)
-    return replace(widened, floats=widened.floats | chosen.adds, reasons=(*draft.reasons, *reasons))
+    return replace(widened, floats=widened.floats | chosen.adds, reasons=reasons)
 
 
 def _equalized(

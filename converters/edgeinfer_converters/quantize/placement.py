@@ -48,19 +48,25 @@ class Placement:
     floats: Mapping[str, str]
 
 
-def place(view: GraphView, exclude: frozenset[str] = frozenset()) -> Placement:
-    """Decide for a prepared graph; operators named in `exclude` stay float."""
+def place(
+    view: GraphView, exclude: frozenset[str] = frozenset(), *, integer_results: bool = False
+) -> Placement:
+    """Decide for a prepared graph; operators named in `exclude` stay float.
+
+    `integer_results`: the runtime's integer products give integers only (TFLite), none gives floats.
+    """
     floats = {node.name: reason for node, reason in _float_products(view, exclude)}
     products = frozenset(node.name for node in view.nodes if node.op_type in PRODUCTS) - floats.keys()
     nodes = products | _helpers(view, products, exclude)
     absorbed = dict(_absorbed(view, nodes))
-    tensors = tuple(dict.fromkeys(_quantized(view, nodes, absorbed)))
+    float_results = frozenset[str]() if integer_results else FLOAT_RESULT
+    tensors = tuple(dict.fromkeys(_quantized(view, nodes, absorbed, float_results)))
     return Placement(nodes, tensors, absorbed, _leaders(view, nodes, tensors), floats)
 
 
 def observed_tensors(view: GraphView) -> tuple[str, ...]:
     """The tensors whose values quantization needs to know: where values are computed, not moved."""
-    placement = place(view)
+    placement = place(view, integer_results=True)
     return tuple(name for name in placement.tensors if not _is_moved(view, name, placement.leader))
 
 
@@ -121,13 +127,15 @@ def _holds_zero(low: float | None, high: float | None) -> bool:
     return (low is None or low <= 0.0) and (high is None or high >= 0.0)
 
 
-def _quantized(view: GraphView, nodes: frozenset[str], absorbed: Mapping[str, str]) -> Iterator[str]:
+def _quantized(
+    view: GraphView, nodes: frozenset[str], absorbed: Mapping[str, str], float_results: frozenset[str]
+) -> Iterator[str]:
     needed = {name for node in view.nodes if node.name in nodes for name in _activations(node, view)}
     yield from (name for name in view.inputs if name in needed)
     for node in view.nodes:
         for name in node.output:
             final = absorbed.get(name, name)
-            must = node.name in nodes and node.op_type not in FLOAT_RESULT
+            must = node.name in nodes and node.op_type not in float_results
             if name and (final in needed or must):
                 yield final
 

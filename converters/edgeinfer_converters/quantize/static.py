@@ -41,7 +41,7 @@ from edgeinfer_converters.quantize.padding import added_channels
 from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
 from edgeinfer_converters.quantize.scales import choose_scales
-from edgeinfer_converters.quantize.two_part import write_two_parts
+from edgeinfer_converters.quantize.two_part import with_rest, write_doubled, write_two_parts
 from edgeinfer_converters.quantize.weights import (
     FULL_BOUND,
     REDUCED_BOUND,
@@ -64,9 +64,11 @@ def quantize_int8(
     *,
     exclude: frozenset[str] = frozenset(),
     two_part: frozenset[str] = frozenset(),
+    doubled: frozenset[str] = frozenset(),
     pad_channels: bool = False,
     input_dtype: InputType = "float32",
     method: Method = "mse",
+    integer_results: bool = False,
 ) -> onnx.ModelProto:
     """The QDQ model of a prepared float graph, in the integer form that a profile asks for.
 
@@ -74,20 +76,22 @@ def quantize_int8(
     scale of the sum, activations as `integer` says. Operators named in `exclude` stay float, as do those
     without an integer kernel.
     Products named in `two_part` take their input in two parts, see `two_part`; they must be plain Gemms.
+    Convolutions named in `doubled` take it so as twice as many channels.
     With `pad_channels` convolutions of few channels gain channels of zeros, see `padding`.
     Where `ranges` has a product's Gram matrix its weights are rounded so that its output changes least,
     and its bias makes up for the mean of what is left; elsewhere weights go to the nearest integer.
+    `integer_results`: matrix products write integers too, see `placement`.
     Inputs and outputs stay float32; with another `input_dtype`, which must be the activations', the
     inputs that integer operators read take integers. The same arguments give the same bytes.
     Raises ModelError: quantized already, nothing to quantize, ranges of another graph.
     """
     view = GraphView(model)
-    placement = place(view, exclude)
+    placement = place(view, exclude, integer_results=integer_results)
     _refuse(model, placement, integer, input_dtype)
     form = activation_form(integer)
     scales = choose_scales(view, placement, ranges, form, method)
     with single_threaded():
-        options = _Options(two_part, pad_channels, input_dtype != "float32")
+        options = _Options(two_part, doubled, pad_channels, input_dtype != "float32")
         return _Writer(view, placement, scales, integer, form, ranges.grams, options).write()
 
 
@@ -114,6 +118,7 @@ def _refuse(model: onnx.ModelProto, placement: Placement, integer: Integer, inpu
 @dataclass(frozen=True)
 class _Options:
     two_part: frozenset[str]
+    doubled: frozenset[str]
     pad_channels: bool
     integer_inputs: bool
 
@@ -192,6 +197,8 @@ class _Writer:
         if node.name in self.options.two_part:
             write_two_parts(emitter, written, node.input[0], self.scales[node.input[0]])
         else:
+            if node.name in self.options.doubled:
+                write_doubled(emitter, written, node.input[0], self.scales[node.input[0]])
             emitter.add(written)
         for source, name in results:
             target = name if name in self.view.outputs and source != name else None
@@ -248,7 +255,8 @@ class _Writer:
         bias = None if bias_name is None else self._bias(node, bias_name, values)
         floor = None if bias is None else smallest_weight_scales(bias, input_scale, axis)
         stored, change = self._integers(node, values, axis, floor)
-        written.input[1] = emitter.weights(name, with_zeros(stored, added))
+        widened = with_rest(stored) if node.name in self.options.doubled else with_zeros(stored, added)
+        written.input[1] = emitter.weights(name, widened)
         if bias is not None and bias_name is not None:
             corrected = bias if change is None else bias + change
             written.input[2] = emitter.bias(bias_name, *quantize_bias(corrected, input_scale, stored.scales))

@@ -8,12 +8,14 @@ residual streams, whose values are spread too wide for 256 levels.
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 from onnx import helper
 
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affine import Affine, normal_scale
 from edgeinfer_converters.quantize.emitter import Emitter
+from edgeinfer_converters.quantize.weights import IntegerWeights
 
 FINENESS = 16
 """The rest is at most half a step, 17 levels at this fineness; the others serve what the first part cuts
@@ -38,6 +40,33 @@ def write_two_parts(emitter: Emitter, product: onnx.NodeProto, values: str, affi
     second.input[0], second.output[0] = rest, names["fine"]
     emitter.add(second)
     emitter.add(helper.make_node("Add", [names["coarse"], names["fine"]], [result], f"{name}{_SUM}"))
+
+
+def write_doubled(emitter: Emitter, product: onnx.NodeProto, values: str, affine: Affine) -> None:
+    """Give a convolution, not yet written, both parts of its input as channels of one tensor.
+
+    `values` exists in float too. Its weights must be `with_rest`. The rest is stored times FINENESS, so that
+    one scale holds for both; it needs weights that are as many times smaller, whose own rounding is small
+    against what the rest makes up for. Everything is integer, and the product has an integer result.
+    """
+    names = {part: emitter.free(f"{values}_{part}") for part in ("rest", "fine", "parts")}
+    coarse = product.input[0]
+    factor = emitter.initializer(f"{values}_fineness", np.array(FINENESS, np.float32))
+    emitter.add(helper.make_node("Sub", [values, coarse], [names["rest"]], emitter.free(f"{values}_sub")))
+    emitter.add(
+        helper.make_node("Mul", [names["rest"], factor], [names["fine"]], emitter.free(f"{values}_mul"))
+    )
+    fine = emitter.dequantize(emitter.quantize(names["fine"], affine, values), affine, values)
+    emitter.add(
+        helper.make_node("Concat", [coarse, fine], [names["parts"]], emitter.free(f"{values}_cat"), axis=1)
+    )
+    product.input[0] = emitter.dequantize(emitter.quantize(names["parts"], affine, values), affine, values)
+
+
+def with_rest(weights: IntegerWeights) -> IntegerWeights:
+    """Convolution weights for both parts of the input, see `write_doubled`."""
+    fine = np.rint(weights.stored / FINENESS).astype(weights.stored.dtype)
+    return IntegerWeights(np.concatenate([weights.stored, fine], axis=1), weights.scales, weights.axis)
 
 
 def result_of(node: onnx.NodeProto, view: GraphView) -> str:

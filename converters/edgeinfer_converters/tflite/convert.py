@@ -13,6 +13,7 @@ from edgeinfer_converters.graph.walk import is_standard, standard_opset
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import Faults, UnsupportedError
 from edgeinfer_converters.tflite.flatbuffer import write
+from edgeinfer_converters.tflite.half import with_half_weights
 from edgeinfer_converters.tflite.interface import add_inputs, add_outputs
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.lowering import Lowering
@@ -38,32 +39,37 @@ class TfliteModel:
     operators: Mapping[str, int]
 
 
-def to_tflite(model: onnx.ModelProto) -> TfliteModel:
+def to_tflite(
+    model: onnx.ModelProto, *, as_is: frozenset[str] = frozenset(), half_weights: bool = False
+) -> TfliteModel:
     """The TFLite file of an ONNX graph with fixed shapes; the same graph gives the same bytes.
 
     A float graph becomes a float file; a graph of QDQ form one that computes with int8 wherever TFLite has
     a kernel for it, with the scales of the graph. Inputs and outputs keep names and order; images are
-    stored channels last where the graph works on them so.
+    stored channels last where the graph works on them so, but for the inputs named in `as_is`.
+    With `half_weights` larger float constants are stored as float16.
     Raises ModelError, which names all nodes that have no equal.
     """
-    lowering = _lower(make_ready(model, frozenset(OPERATORS)))
+    lowering = _lower(make_ready(model, frozenset(OPERATORS)), as_is)
     graph = tidy(lowering.graph)
+    if half_weights:
+        graph = with_half_weights(graph)
     counts: dict[str, int] = {}
     for operator in graph.operators:
         counts[operator.code] = counts.get(operator.code, 0) + 1
     return TfliteModel(
         data=write(graph),
-        inputs={name: lowering.inputs[name] for name in lowering.inputs},
+        inputs=dict(lowering.inputs),
         outputs=dict(lowering.outputs),
         operators=dict(sorted(counts.items())),
     )
 
 
-def _lower(model: onnx.ModelProto) -> Lowering:
+def _lower(model: onnx.ModelProto, as_is: frozenset[str]) -> Lowering:
     view, faults = GraphView(model), Faults()
     opset = standard_opset(model)
     lowering = Lowering(Graph(), Facts.of(model, opset), find_sites(view), view)
-    add_inputs(lowering)
+    add_inputs(lowering, as_is)
     for proto in view.nodes:
         node = Node(proto, opset)
         try:

@@ -20,8 +20,11 @@ _MAX_STEPS = 64
 """So far an input is followed to what it is for."""
 
 
-def add_inputs(lowering: Lowering) -> None:
-    """Make the inputs' tensors. Raises ModelError for open dimensions and types that TFLite lacks."""
+def add_inputs(lowering: Lowering, as_is: frozenset[str]) -> None:
+    """Make the inputs' tensors; those named in `as_is` keep ONNX's order of axes.
+
+    Raises ModelError for open dimensions and types that TFLite lacks.
+    """
     for name in lowering.view.inputs:
         try:
             shape, dtype = lowering.shape(name), lowering.facts.dtype(name).name
@@ -29,7 +32,7 @@ def add_inputs(lowering: Lowering) -> None:
             raise ModelError(
                 f"input `{name}`: {fault}", hint="export the model with fixed input shapes"
             ) from fault
-        layout = _input_layout(lowering, name)
+        layout = plain(len(shape)) if name in as_is else _input_layout(lowering, name)
         quant = lowering.sites.stored.get(name)
         tensor = lowering.graph.tensor(name, stored_shape(shape, layout), dtype, quant)
         if quant is not None and dtype == "uint8":

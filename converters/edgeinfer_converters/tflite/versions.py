@@ -46,8 +46,12 @@ _INT8 = {
 }
 """The version that brought int8."""
 
+_FIRST = {"BROADCAST_TO": 2}
+"""Operators whose first versions were never built in."""
+
 
 def version_of(operator: Operator, graph: Graph) -> int:
     """The version of an operator in a graph."""
     kinds = {graph.tensors[number].dtype for number in operator.inputs[:1] if number >= 0}
-    return _INT8.get(operator.code, 1) if "int8" in kinds else 1
+    first = _FIRST.get(operator.code, 1)
+    return max(first, _INT8.get(operator.code, 1)) if "int8" in kinds else first

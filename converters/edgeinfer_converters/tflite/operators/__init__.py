@@ -1,8 +1,8 @@
 """How each ONNX operator is lowered: a small function each, listed here.
 
 A function takes the node and the conversion under way, and writes the node's outputs; it raises
-UnsupportedError, with the reason, where TFLite has no equal. Operators that are not listed are expanded by their
-definition in the standard where they have one.
+UnsupportedError, with the reason, where TFLite has no equal. Operators that are not listed are expanded by
+their definition in the standard where they have one.
 """
 
 from edgeinfer_converters.tflite.lowering import Table

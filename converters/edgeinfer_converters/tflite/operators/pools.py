@@ -32,6 +32,9 @@ def max_pool(node: Node, at: Lowering) -> None:
 def average_pool(node: Node, at: Lowering) -> None:
     """AveragePool. SAME leaves out the borders, as ONNX does unless told to count them."""
     window, image = _window(node, at)
+    if window.kernel == image and not window.is_padded:
+        global_average(node, at)
+        return
     counted = bool(node.integer("count_include_pad", 0))
     padding = "VALID" if not window.is_padded else None if counted else window.padding(image)
     stored = at.is_integer(node) and padding is not None

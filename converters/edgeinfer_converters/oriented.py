@@ -1,0 +1,90 @@
+"""A converted model whose images lie otherwise than the source model's, seen as if they did not.
+
+The source model and all samples are in ONNX's order of axes; a TFLite file has images channels last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from edgeinfer.backends import Backend
+from edgeinfer.frames import Array, TensorInfo
+from edgeinfer.processing.spec import ImageInput, PipelineSpec
+from edgeinfer.strict import replace as with_changes
+from edgeinfer_converters.samples.sample import Sample
+from edgeinfer_converters.tflite.layouts import Layout, inverse, plain
+
+
+class Oriented:
+    """A backend that takes and gives tensors in the source model's order of axes.
+
+    `layouts`: for inputs and outputs by name: axis i in the file is axis `layout[i]` in the source.
+    """
+
+    def __init__(self, backend: Backend, layouts: Mapping[str, Layout]) -> None:
+        self._backend = backend
+        self._layouts = layouts
+        self.inputs = tuple(_as_source(tensor, layouts) for tensor in backend.inputs)
+        self.outputs = tuple(_as_source(tensor, layouts) for tensor in backend.outputs)
+
+    def run(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name. Raises ModelError."""
+        outputs = self._backend.run(turned(tensors, self._layouts))
+        return {
+            name: array.transpose(inverse(self._layouts[name])) if name in self._layouts else array
+            for name, array in outputs.items()
+        }
+
+    def __enter__(self) -> Oriented:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._backend.__exit__(kind, error, trace)
+
+
+@dataclass(frozen=True)
+class TurnedSamples:
+    """Samples with their inputs as the file has them; iterated as often as those that they come from."""
+
+    samples: Iterable[Sample]
+    layouts: Mapping[str, Layout]
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self.samples:
+            yield Sample(sample.name, turned(sample.inputs, self.layouts), sample.geometry, sample.truth)
+
+
+def turned(tensors: Mapping[str, Array], layouts: Mapping[str, Layout]) -> dict[str, Array]:
+    """Tensors in the order of axes that the file has."""
+    return {
+        name: np.ascontiguousarray(array.transpose(layouts[name])) if _moves(layouts.get(name)) else array
+        for name, array in tensors.items()
+    }
+
+
+def device_spec(spec: PipelineSpec, layouts: Mapping[str, Layout]) -> PipelineSpec:
+    """A resolved pipeline for the file: its images are made channels last where the file wants them so."""
+    inputs = tuple(
+        with_changes(one, layout="nhwc")
+        if isinstance(one, ImageInput) and _moves(layouts.get(one.name))
+        else one
+        for one in spec.input
+    )
+    return with_changes(spec, input=inputs)
+
+
+def _moves(layout: Layout | None) -> bool:
+    return layout is not None and layout != plain(len(layout))
+
+
+def _as_source(tensor: TensorInfo, layouts: Mapping[str, Layout]) -> TensorInfo:
+    layout = layouts.get(tensor.name)
+    if not _moves(layout) or layout is None:
+        return tensor
+    return with_changes(tensor, shape=tuple(tensor.shape[axis] for axis in inverse(layout)))

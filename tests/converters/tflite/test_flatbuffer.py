@@ -1,0 +1,81 @@
+"""The file: what LiteRT and its schema read is what was written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edgeinfer.backends import BackendOptions, open_backend
+from edgeinfer.bundle.tflite_file import describe
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.tflite import flatbuffer
+from edgeinfer_converters.tflite.flatbuffer import write
+from edgeinfer_converters.tflite.tensors import Graph, Quant
+
+
+def a_graph() -> Graph:
+    graph = Graph()
+    x = graph.tensor("x", (1, 4), "float32")
+    weights = graph.constant(np.arange(12, dtype=np.float32).reshape(3, 4), "w")
+    bias = graph.constant(np.ones(3, np.float32), "b")
+    y = graph.tensor("y", (1, 3), "float32")
+    graph.add("FULLY_CONNECTED", [x, weights, bias], [y], fusedActivationFunction="RELU")
+    graph.inputs.append(x)
+    graph.outputs.append(y)
+    return graph
+
+
+def test_it_runs() -> None:
+    with open_backend(write(a_graph()), "tflite", BackendOptions()) as backend:
+        found = backend.run({"x": np.array([[1, -1, 2, 0]], np.float32)})
+    np.testing.assert_array_equal(found["y"], [[4.0, 12.0, 20.0]])
+
+
+def test_the_same_graph_gives_the_same_bytes() -> None:
+    assert write(a_graph()) == write(a_graph())
+
+
+def test_weights_lie_at_multiples_of_sixteen() -> None:
+    data = write(a_graph())
+    model = schema.Model.GetRootAs(data, 0)
+    assert model.BuffersLength() == 3
+    assert model.Buffers(0).DataIsNone()
+    for number in range(1, 3):
+        values = model.Buffers(number).DataAsNumpy()
+        start = values.__array_interface__["data"][0] - np.frombuffer(data, np.uint8).ctypes.data
+        assert start % 16 == 0
+
+
+def test_names_types_scales_and_the_signature() -> None:
+    graph = a_graph()
+    graph.tensors[0].quant = Quant.whole(0.25, -3)
+    graph.tensors[0].dtype = "int8"
+    data = write(graph)
+    described = describe(data)
+    assert described.inputs[0].name == "x"
+    assert described.inputs[0].dtype == "int8"
+    assert described.inputs[0].quantization is not None
+    assert described.inputs[0].quantization.scale == 0.25
+    assert described.inputs[0].quantization.zero_point == -3
+    assert described.operators == {"FULLY_CONNECTED": 1}
+    signature = schema.Model.GetRootAs(data, 0).SignatureDefs(0)
+    assert signature.SignatureKey() == b"serving_default"
+    assert signature.Inputs(0).Name() == b"x"
+    assert signature.Outputs(0).Name() == b"y"
+
+
+def test_channels_have_scales_along_their_axis() -> None:
+    graph = a_graph()
+    graph.tensors[1].quant = Quant((0.5, 0.25, 0.125), (0, 0, 0), 0)
+    model = schema.Model.GetRootAs(write(graph), 0)
+    tensors = [model.Subgraphs(0).Tensors(n) for n in range(model.Subgraphs(0).TensorsLength())]
+    weights = next(tensor for tensor in tensors if tensor.Name() == b"w")
+    assert weights.Quantization().ScaleAsNumpy().tolist() == [0.5, 0.25, 0.125]
+    assert weights.Quantization().QuantizedDimension() == 0
+
+
+def test_a_file_beyond_the_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flatbuffer, "MAX_FILE_BYTES", 50)
+    with pytest.raises(ModelError, match="holds 2 GB at most"):
+        write(a_graph())

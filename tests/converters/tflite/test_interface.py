@@ -1,0 +1,70 @@
+"""Inputs and outputs of the file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.tflite import to_tflite
+from tests.fixtures.lite import check_agrees, model_of, node_model, normal
+
+
+def test_an_image_is_channels_last_if_the_first_spatial_operator_wants_it_so() -> None:
+    nodes = [
+        helper.make_node("Sub", ["x", "mean"], ["s"]),
+        helper.make_node("Mul", ["s", "factor"], ["m"]),
+        helper.make_node("Conv", ["m", "w"], ["y"]),
+    ]
+    image = normal(1, 3, 5, 6)
+    constants = {
+        "mean": normal(3, 1, 1, seed=1),
+        "factor": normal(1, 3, 1, 1, seed=2),
+        "w": normal(4, 3, 2, 2, seed=3),
+    }
+    made = check_agrees(model_of(nodes, {"x": image}, ["y"], constants=constants), {"x": image})
+    assert made.inputs == {"x": (0, 2, 3, 1)}
+    assert made.outputs == {"y": (0, 2, 3, 1)}
+    assert "TRANSPOSE" not in made.operators
+
+
+def test_other_tensors_keep_their_order() -> None:
+    array = normal(2, 3, 4, 5)
+    made = check_agrees(node_model("Relu", {"x": array}), {"x": array})
+    assert made.inputs == made.outputs == {"x": (0, 1, 2, 3)} | {"y": (0, 1, 2, 3)} or made.inputs["x"] == (
+        0,
+        1,
+        2,
+        3,
+    )
+    signal = normal(1, 4, 9)
+    made = check_agrees(node_model("Conv", {"x": signal}, constants={"w": normal(2, 4, 3)}), {"x": signal})
+    assert made.outputs["y"] == (0, 1, 2)
+
+
+def test_outputs_that_are_inputs_constants_or_twice_the_same() -> None:
+    nodes = [
+        helper.make_node("Identity", ["x"], ["copy"]),
+        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("Identity", ["r"], ["again"]),
+        helper.make_node("Identity", ["c"], ["fixed"]),
+    ]
+    array = normal(2, 3)
+    model = model_of(
+        nodes, {"x": array}, ["copy", "r", "again", "fixed"], constants={"c": np.arange(3, dtype=np.float32)}
+    )
+    check_agrees(model, {"x": array})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int32", "int64", "uint8", "int8", "bool"])
+def test_types(dtype: str) -> None:
+    array = np.array([[0, 1], [3, 4]]).astype(dtype)
+    check_agrees(node_model("Transpose", {"x": array}), {"x": array})
+
+
+def test_open_sides_are_named() -> None:
+    model = node_model("Relu", {"x": normal(1, 3, 4)})
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "width"
+    with pytest.raises(ModelError, match=r"`x` leaves dimension 2 .width. open"):
+        to_tflite(model)

@@ -1,0 +1,42 @@
+"""Versions of operators, and the tables of options."""
+
+from __future__ import annotations
+
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edgeinfer_converters.tflite.options import OPTIONS, SECOND_OPTIONS
+from edgeinfer_converters.tflite.tensors import ABSENT, Graph
+from edgeinfer_converters.tflite.versions import version_of
+
+
+@pytest.mark.parametrize(
+    ("code", "dtype", "version"),
+    [
+        ("CONV_2D", "float32", 1),
+        ("CONV_2D", "int8", 3),
+        ("ADD", "int8", 2),
+        ("BROADCAST_TO", "float32", 2),
+        ("NEG", "float32", 1),
+    ],
+)
+def test_versions(code: str, dtype: str, version: int) -> None:
+    graph = Graph()
+    source, result = graph.tensor("x", (1,), dtype), graph.tensor("y", (1,), dtype)
+    assert version_of(graph.add(code, [source], [result]), graph) == version
+
+
+def test_an_input_that_is_left_out() -> None:
+    graph = Graph()
+    assert version_of(graph.add("CONV_2D", [ABSENT], [graph.tensor("y", (1,), "float32")]), graph) == 1
+    assert version_of(graph.add("RANGE", [], [0]), graph) == 1
+
+
+def test_options_are_the_schemas() -> None:
+    for code, table in OPTIONS.items():
+        assert hasattr(schema.BuiltinOperator, code)
+        assert hasattr(schema.BuiltinOptions, table)
+        assert hasattr(schema, f"{table}T")
+    for code, table in SECOND_OPTIONS.items():
+        assert hasattr(schema.BuiltinOperator, code)
+        assert hasattr(schema.BuiltinOptions2, table)

@@ -1,0 +1,49 @@
+"""Padding: which of ONNX's are TFLite's."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import helper
+
+from edgeinfer_converters.tflite.faults import UnsupportedError
+from edgeinfer_converters.tflite.nodes import Node
+from edgeinfer_converters.tflite.windows import Window, same_pads, window_of
+
+
+def node(**attributes: object) -> Node:
+    return Node(helper.make_node("Conv", ["x", "w"], ["y"], **attributes), 17)
+
+
+@given(st.integers(1, 40), st.integers(1, 7), st.integers(1, 4))
+def test_same_gives_an_output_of_input_over_stride(side: int, extent: int, stride: int) -> None:
+    ((before, after),) = same_pads((side,), (extent,), (stride,))
+    assert 0 <= after - before <= 1
+    count = (side + before + after - extent) // stride + 1
+    wanted = -(-side // stride)
+    assert count == wanted or (count > wanted and before + after == 0 and extent < stride)
+
+
+def test_the_padding_of_a_window() -> None:
+    assert Window((3, 3), (1, 1), (1, 1), ((0, 0), (0, 0))).padding((8, 8)) == "VALID"
+    assert Window((3, 3), (1, 1), (1, 1), ((1, 1), (1, 1))).padding((8, 8)) == "SAME"
+    assert Window((3, 3), (2, 2), (1, 1), ((1, 1), (1, 1))).padding((8, 8)) is None
+    assert Window((3, 3), (2, 2), (1, 1), ((1, 1), (1, 1))).padding((9, 9)) == "SAME"
+    assert Window((3, 3), (1, 1), (2, 2), ((2, 2), (2, 2))).padding((8, 8)) == "SAME"
+
+
+def test_attributes() -> None:
+    window = window_of(node(pads=[0, 1, 2, 3], strides=[2, 1]), (8, 8), (3, 5))
+    assert window.pads == ((0, 2), (1, 3))
+    assert window.extents == (3, 5)
+    assert window.dilations == (1, 1)
+    assert window.is_padded
+    lower = window_of(node(auto_pad="SAME_LOWER", strides=[2, 2]), (8, 8), (3, 3))
+    assert lower.pads == ((1, 0), (1, 0))
+    assert not window_of(node(auto_pad="VALID"), (8, 8), (3, 3)).is_padded
+
+
+def test_negative_padding_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="negative"):
+        window_of(node(pads=[0, -1, 0, 0]), (8, 8), (3, 3))
