@@ -1,11 +1,9 @@
-"""Versions of operators, and the tables of options."""
+"""Versions of operators."""
 
 from __future__ import annotations
 
 import pytest
-from ai_edge_litert import schema_py_generated as schema
 
-from edgeinfer_converters.tflite.options import OPTIONS, SECOND_OPTIONS
 from edgeinfer_converters.tflite.tensors import ABSENT, Graph
 from edgeinfer_converters.tflite.versions import version_of
 
@@ -30,13 +28,3 @@ def test_an_input_that_is_left_out() -> None:
     graph = Graph()
     assert version_of(graph.add("CONV_2D", [ABSENT], [graph.tensor("y", (1,), "float32")]), graph) == 1
     assert version_of(graph.add("RANGE", [], [0]), graph) == 1
-
-
-def test_options_are_the_schemas() -> None:
-    for code, table in OPTIONS.items():
-        assert hasattr(schema.BuiltinOperator, code)
-        assert hasattr(schema.BuiltinOptions, table)
-        assert hasattr(schema, f"{table}T")
-    for code, table in SECOND_OPTIONS.items():
-        assert hasattr(schema.BuiltinOperator, code)
-        assert hasattr(schema.BuiltinOptions2, table)
