@@ -132,7 +132,8 @@ def worst(ratios: Sequence[float]) -> float:
 def _start(amounts: Numbers, times: Numbers) -> Numbers:
     """Each term has the same share of the typical time."""
     shares = np.where(amounts > 0, amounts, np.nan)
-    return np.log(np.nanmedian(times[:, None] / shares, axis=0) / amounts.shape[1])
+    logs: Numbers = np.log(np.nanmedian(times[:, None] / shares, axis=0) / amounts.shape[1])
+    return logs
 
 
 def _errors(amounts: Numbers, times: Numbers, logs: Numbers) -> Numbers:
