@@ -133,8 +133,9 @@ class Cost(Struct, frozen=True):
     """What an operator costs on a runtime in one precision: rates that were fitted on published times.
 
     `gigamacs_per_s`: multiply-accumulates of products. `gigabytes_per_s`: what operators read and write,
-    weights included. `operator_us`: overhead of each operator. `worst_ratio`: how far off, up or down, the
-    worst estimate was of a published time that had been left out of the fit; `source` names times and script.
+    weights included. `operator_us`: overhead of each operator. `smallest_megamacs`, `largest_megamacs`: of
+    the networks that were fitted on. `worst_ratio`: how far off, up or down, the worst estimate was of a
+    published time that had been left out of the fit. `source` names times and script.
     """
 
     runtime: RuntimeName
@@ -143,8 +144,14 @@ class Cost(Struct, frozen=True):
     gigamacs_per_s: Rate
     gigabytes_per_s: Rate
     operator_us: Annotated[float, Meta(ge=0, le=1e6)]
+    smallest_megamacs: Rate
+    largest_megamacs: Rate
     worst_ratio: Annotated[float, Meta(ge=1, le=100)]
     source: Text
+
+    def __post_init__(self) -> None:
+        if self.smallest_megamacs > self.largest_megamacs:
+            raise ValueError("cost: `smallest_megamacs` is above `largest_megamacs`")
 
 
 class Fact(Struct, frozen=True):

@@ -149,6 +149,8 @@ threads = 4
 gigamacs_per_s = 26.0
 gigabytes_per_s = 12.8
 operator_us = 53.4
+smallest_megamacs = 56.0
+largest_megamacs = 569.0
 worst_ratio = 1.14
 source = "A fit"
 """
@@ -169,6 +171,9 @@ WRONG_COSTS = {
     "endless rate": Wrong("gigabytes_per_s = 12.8", "gigabytes_per_s = inf", "gigabytes_per_s"),
     "no number": Wrong("operator_us = 53.4", "operator_us = nan", "operator_us"),
     "negative overhead": Wrong("operator_us = 53.4", "operator_us = -1.0", "operator_us"),
+    "smallest above largest": Wrong(
+        "smallest_megamacs = 56.0", "smallest_megamacs = 570.0", "`smallest_megamacs` is above"
+    ),
     "better than right": Wrong("worst_ratio = 1.14", "worst_ratio = 0.9", "worst_ratio"),
     "no source": Wrong('"A fit"', '""', "source"),
     "precision without costs": Wrong('"int8"', '"float16"', "precision"),
@@ -262,6 +267,8 @@ COSTS = st.builds(
     gigamacs_per_s=RATES,
     gigabytes_per_s=RATES,
     operator_us=st.floats(min_value=0, max_value=1e6),
+    smallest_megamacs=st.floats(min_value=1e-3, max_value=1),
+    largest_megamacs=st.floats(min_value=1, max_value=1e6),
     worst_ratio=st.floats(min_value=1, max_value=100),
     source=TEXT,
 )

@@ -7,8 +7,9 @@ an overhead; the rates are those of its arithmetic. They were fitted on publishe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import onnx
 
@@ -19,12 +20,15 @@ from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.measure import MARGIN
 from edgeinfer_converters.quantize.work import CONVERSIONS, Arithmetic, Work, work_of
 
+Size = Literal["smaller", "usual", "larger"]
+
 
 class Forecast(Struct, frozen=True):
     """Estimated times of one inference on the profile's device, batch 1.
 
     They hold for `runtime` with so many `threads`. `worst_ratio`: see `edgeinfer.profile.Cost`.
     `slower`: the converted model is slower by more than the margin that measured times have.
+    `size`: the float model's, compared with the networks whose times are published.
     """
 
     reference_ms: float
@@ -33,6 +37,7 @@ class Forecast(Struct, frozen=True):
     runtime: str
     threads: int
     worst_ratio: float
+    size: Size = "usual"
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,12 @@ class Estimator:
 
     def latency_ms(self, model: onnx.ModelProto) -> float:
         """Milliseconds of a float or a QDQ graph. Open dimensions count as 1. Raises ModelError."""
-        work = work_of(infer_shapes(outlined(model)))
-        return sum(operator_ms(one, self.costs[one.arithmetic]) for one in work)
+        return self._sum_ms(_work(model))
 
     def forecast(self, reference: onnx.ModelProto, converted: onnx.ModelProto) -> Forecast:
         """Both models side by side. Raises ModelError."""
-        reference_ms, converted_ms = self.latency_ms(reference), self.latency_ms(converted)
-        costs = self.costs.values()
+        work, costs = _work(reference), self.costs.values()
+        reference_ms, converted_ms = self._sum_ms(work), self.latency_ms(converted)
         (runtime,), (threads,) = {one.runtime for one in costs}, {one.threads for one in costs}
         return Forecast(
             reference_ms=_rounded(reference_ms),
@@ -58,7 +62,16 @@ class Estimator:
             runtime=runtime,
             threads=threads,
             worst_ratio=max(one.worst_ratio for one in costs),
+            size=self._size(sum(one.macs for one in work) / 1e6),
         )
+
+    def _sum_ms(self, work: Iterable[Work]) -> float:
+        return sum(operator_ms(one, self.costs[one.arithmetic]) for one in work)
+
+    def _size(self, megamacs: float) -> Size:
+        if megamacs < min(one.smallest_megamacs for one in self.costs.values()):
+            return "smaller"
+        return "larger" if megamacs > max(one.largest_megamacs for one in self.costs.values()) else "usual"
 
 
 def find_estimator(profile: Profile, runtime: RuntimeName) -> Estimator | None:
@@ -75,6 +88,10 @@ def operator_ms(work: Work, cost: Cost) -> float:
     """
     ms = work.macs / cost.gigamacs_per_s / 1e6 + work.moved_bytes / cost.gigabytes_per_s / 1e6
     return ms if work.operator in CONVERSIONS else ms + cost.operator_us / 1e3
+
+
+def _work(model: onnx.ModelProto) -> tuple[Work, ...]:
+    return work_of(infer_shapes(outlined(model)))
 
 
 def _rounded(ms: float) -> float:

@@ -46,6 +46,7 @@ def fit_device(anchors: Sequence[Anchor]) -> Fitted:
 def _costs(anchors: Sequence[Anchor], terms: Terms, worst_ratio: float) -> dict[Arithmetic, Cost]:
     (runtime,) = {KERNELS[one.runtime] for one in anchors}
     (threads,) = {one.threads for one in anchors}
+    megamacs = [sum(work.macs for work in one.work) / 1e6 for one in anchors]
     arithmetics: tuple[Arithmetic, ...] = ("float32", "int8")
     return {
         arithmetic: Cost(
@@ -55,6 +56,8 @@ def _costs(anchors: Sequence[Anchor], terms: Terms, worst_ratio: float) -> dict[
             gigamacs_per_s=_rate(terms[f"gigamacs {arithmetic}"]),
             gigabytes_per_s=_rate(terms["gigabytes"]),
             operator_us=float(f"{round(terms['operators'] * 1e3, 3):.3g}"),
+            smallest_megamacs=float(math.floor(min(megamacs))),
+            largest_megamacs=float(math.ceil(max(megamacs))),
             worst_ratio=worst_ratio,
             source=_source(anchors),
         )
@@ -69,7 +72,7 @@ def _rate(ms: float) -> float:
 def _source(anchors: Sequence[Anchor]) -> str:
     names = sorted({one.model.rpartition(" ")[0] for one in anchors})
     runtimes = ", ".join(sorted({one.runtime for one in anchors}))
-    return f"{SCRIPT}, fitted on the {len(anchors)} times of {', '.join(names)} below ({runtimes})"
+    return f"{SCRIPT}, fitted on the {len(anchors)} published times of {', '.join(names)} ({runtimes})"
 
 
 def compare_forms(anchors: Sequence[Anchor]) -> dict[str, tuple[int, float, float]]:

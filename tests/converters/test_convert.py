@@ -311,6 +311,8 @@ def cost_of(profile: Profile, precision: Literal["float32", "int8"], gigamacs_pe
         gigamacs_per_s=gigamacs_per_s,
         gigabytes_per_s=1e6,
         operator_us=0.0,
+        smallest_megamacs=1.0,
+        largest_megamacs=100.0,
         worst_ratio=1.5,
         source="made up",
     )

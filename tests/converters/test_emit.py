@@ -142,6 +142,8 @@ def made_up(int8_gigamacs_per_s: float) -> Estimator:
         gigamacs_per_s=1.0,
         gigabytes_per_s=1e6,
         operator_us=0.0,
+        smallest_megamacs=1.0,
+        largest_megamacs=100.0,
         worst_ratio=1.5,
         source="made up",
     )

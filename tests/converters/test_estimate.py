@@ -34,6 +34,7 @@ def int8_classifier(exclude: frozenset[str] = frozenset()) -> onnx.ModelProto:
 
 def cost(**changes: float) -> Cost:
     rates = {"gigamacs_per_s": 8.0, "gigabytes_per_s": 4.0, "operator_us": 50.0, "worst_ratio": 1.5}
+    rates |= {"smallest_megamacs": 1.0, "largest_megamacs": 100.0}
     return Cost(runtime="tflite", precision="float32", threads=4, source="a test", **{**rates, **changes})
 
 
@@ -100,6 +101,18 @@ def test_slower_needs_the_margin(slowdown: float, slower: bool) -> None:
     found = device.forecast(classifier(), int8_classifier())
     assert found.converted_ms / found.reference_ms == pytest.approx(slowdown, rel=0.01)
     assert found.slower == slower
+
+
+@pytest.mark.parametrize(
+    ("smallest", "largest", "size"),
+    [(0.1, 1.0, "smaller"), (0.01, 1.0, "usual"), (0.001, 0.01, "larger")],
+)
+def test_a_model_unlike_those_that_were_published_is_told(smallest: float, largest: float, size: str) -> None:
+    model = classifier()
+    assert 0.01 < sum(one.macs for one in work_of(infer_shapes(model))) / 1e6 < 0.1
+    costs = cost(smallest_megamacs=smallest, largest_megamacs=largest)
+    device = Estimator({"float32": costs, "int8": costs})
+    assert device.forecast(model, int8_classifier()).size == size
 
 
 def test_without_costs_there_is_no_estimator() -> None:

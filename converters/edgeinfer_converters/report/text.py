@@ -114,7 +114,10 @@ def estimate_text(forecast: Forecast, device: str) -> str:
 
 def doubt_text(forecast: Forecast) -> str:
     """How far off an estimate may be, as far as that is known."""
-    return f"such estimates were up to {forecast.worst_ratio:g} times too high or too low"
+    doubt = f"such estimates were up to {forecast.worst_ratio:g} times too high or too low"
+    if forecast.size == "usual":
+        return doubt
+    return f"{doubt}, and this model is {forecast.size} than any whose time is published"
 
 
 def threads_text(count: int) -> str:

@@ -140,6 +140,13 @@ def test_a_float_model_is_not_compared_with_itself() -> None:
     )
 
 
+def test_an_estimate_beyond_what_was_published_says_so() -> None:
+    report = replace(estimated_report(), forecast=replace(FORECAST, size="smaller"))
+    text = " ".join(summary(report).split())
+    assert "too low, and this model is smaller than any whose time is published" in text
+    assert "than any whose time is published" not in " ".join(summary(estimated_report()).split())
+
+
 @pytest.mark.parametrize(
     ("ms", "text"),
     [(0.012345, "0.012 ms"), (4.0, "4 ms"), (16.84, "17 ms"), (99.6, "100 ms"), (1234.5, "1200 ms")],

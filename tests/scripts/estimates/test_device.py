@@ -50,6 +50,14 @@ def test_what_was_left_out_is_stated_and_worse_than_what_was_fitted(name: str) -
 
 
 @pytest.mark.parametrize("name", FITTED)
+def test_all_networks_that_were_fitted_on_lie_between_the_stated_sizes(name: str) -> None:
+    cost = FITTED[name].costs["int8"]
+    for one in anchors()[name]:
+        megamacs = sum(work.macs for work in one.work) / 1e6
+        assert cost.smallest_megamacs <= megamacs <= cost.largest_megamacs
+
+
+@pytest.mark.parametrize("name", FITTED)
 def test_int8_computes_faster_and_moves_bytes_as_fast(name: str) -> None:
     costs = FITTED[name].costs
     assert costs["int8"].gigamacs_per_s > 2 * costs["float32"].gigamacs_per_s
