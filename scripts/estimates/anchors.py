@@ -39,7 +39,8 @@ LEFT_OUT = (
 )
 """https://huggingface.co/Arm/googlenet-int8-xnnpack-executorch-raspberrypi5, without a number of threads.
 It has fewer multiply-accumulates than ResNet-18 and three times its time: 16.5 of the 19.2 GMAC/s that one
-core is able to in float32. That looks like one thread, but nobody says so."""
+core is able to in float32. That looks like one thread, but nobody says so;
+its estimates are printed beside the others."""
 
 
 def anchors() -> dict[str, tuple[Anchor, ...]]:

@@ -31,7 +31,9 @@ def device_table(fitted: Fitted) -> str:
 def strangers_table(strangers: Iterable[Anchor], fitted: Mapping[str, Fitted]) -> str:
     """Published times that nothing was fitted on."""
     lines = [_row(one, fitted[one.device].estimate_ms(one)) for one in strangers]
-    return "\n".join(["no part of any fit, as their threads are not known:", *lines])
+    return "\n".join(
+        ["no part of any fit: out of line with all others, and their threads are not stated", *lines]
+    )
 
 
 def forms_table(device: str, forms: Mapping[str, tuple[int, float, float]]) -> str:
