@@ -21,6 +21,7 @@ Speed = Literal["fast", "slow", "unsupported"]
 
 Text = Annotated[str, Meta(min_length=1)]
 Count = Annotated[int, Meta(ge=1)]
+Rate = Annotated[float, Meta(gt=0, le=1e6)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 Version = Annotated[str, Meta(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 
@@ -128,6 +129,31 @@ class Latency(Struct, frozen=True):
     source: Text
 
 
+class Cost(Struct, frozen=True):
+    """What an operator costs on a runtime in one precision: rates that were fitted on published times.
+
+    `gigamacs_per_s`: multiply-accumulates of products. `gigabytes_per_s`: what operators read and write,
+    weights included. `operator_us`: overhead of each operator. `smallest_megamacs`, `largest_megamacs`: of
+    the networks that were fitted on. `worst_ratio`: how far off, up or down, the worst estimate was of a
+    published time that had been left out of the fit. `source` names times and script.
+    """
+
+    runtime: RuntimeName
+    precision: Literal["float32", "int8"]
+    threads: Count
+    gigamacs_per_s: Rate
+    gigabytes_per_s: Rate
+    operator_us: Annotated[float, Meta(ge=0, le=1e6)]
+    smallest_megamacs: Rate
+    largest_megamacs: Rate
+    worst_ratio: Annotated[float, Meta(ge=1, le=100)]
+    source: Text
+
+    def __post_init__(self) -> None:
+        if self.smallest_megamacs > self.largest_megamacs:
+            raise ValueError("cost: `smallest_megamacs` is above `largest_megamacs`")
+
+
 class Fact(Struct, frozen=True):
     """A claim of this profile and where it comes from."""
 
@@ -149,10 +175,25 @@ class Profile(Struct, frozen=True):
     match: Match
     facts: Annotated[tuple[Fact, ...], Meta(min_length=1)]
     latency: tuple[Latency, ...] = ()
+    cost: tuple[Cost, ...] = ()
+
+    def __post_init__(self) -> None:
+        for runtime in sorted({one.runtime for one in self.cost}):
+            costs = self.costs_for(runtime)
+            if self.runtime_for(runtime) is None:
+                raise ValueError(f"cost: `{runtime}` is no runtime of this profile")
+            if len({one.precision for one in costs}) < len(costs):
+                raise ValueError(f"cost: two tables of one precision for `{runtime}`")
+            if len({one.threads for one in costs}) > 1:
+                raise ValueError(f"cost: the tables for `{runtime}` are for different `threads`")
 
     def runtime_for(self, name: RuntimeName) -> Runtime | None:
         """The runtime of that name, or None where the device has no use for it."""
         return next((runtime for runtime in self.runtime if runtime.name == name), None)
+
+    def costs_for(self, name: RuntimeName) -> tuple[Cost, ...]:
+        """The cost tables of a runtime, one a precision; none where nobody has published enough times."""
+        return tuple(one for one in self.cost if one.runtime == name)
 
 
 def parse_profile(data: bytes, where: str) -> Profile:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edgeinfer.errors import SettingsError
 from edgeinfer.profile import (
+    Cost,
     Cpu,
     Fact,
     Integer,
@@ -72,6 +73,7 @@ def test_all_fields_arrive() -> None:
     assert profile.match.board == ("Toy",)
     assert profile.facts == (Fact(claim="It is a toy.", source="The box"),)
     assert profile.latency == ()
+    assert profile.cost == ()
 
 
 def test_runtime_for_finds_by_name() -> None:
@@ -139,6 +141,69 @@ def test_required_provider_must_be_listed() -> None:
         )
 
 
+COST = """
+[[cost]]
+runtime = "tflite"
+precision = "int8"
+threads = 4
+gigamacs_per_s = 26.0
+gigabytes_per_s = 12.8
+operator_us = 53.4
+smallest_megamacs = 56.0
+largest_megamacs = 569.0
+worst_ratio = 1.14
+source = "A fit"
+"""
+
+
+def test_costs_are_found_by_their_runtime() -> None:
+    both = PROFILE + COST + COST.replace("int8", "float32")
+    profile = parse_profile(both.encode(), "toy.toml")
+    assert [one.precision for one in profile.costs_for("tflite")] == ["int8", "float32"]
+    assert profile.costs_for("tflite")[0].operator_us == 53.4
+    assert profile.costs_for("onnxruntime") == ()
+
+
+WRONG_COSTS = {
+    "misspelt field": Wrong("gigamacs_per_s", "gigamacs", "did you mean `gigamacs_per_s`"),
+    "no rate": Wrong("gigamacs_per_s = 26.0\n", "", "gigamacs_per_s"),
+    "rate of nothing": Wrong("gigabytes_per_s = 12.8", "gigabytes_per_s = 0.0", "gigabytes_per_s"),
+    "endless rate": Wrong("gigabytes_per_s = 12.8", "gigabytes_per_s = inf", "gigabytes_per_s"),
+    "no number": Wrong("operator_us = 53.4", "operator_us = nan", "operator_us"),
+    "negative overhead": Wrong("operator_us = 53.4", "operator_us = -1.0", "operator_us"),
+    "smallest above largest": Wrong(
+        "smallest_megamacs = 56.0", "smallest_megamacs = 570.0", "`smallest_megamacs` is above"
+    ),
+    "better than right": Wrong("worst_ratio = 1.14", "worst_ratio = 0.9", "worst_ratio"),
+    "no source": Wrong('"A fit"', '""', "source"),
+    "precision without costs": Wrong('"int8"', '"float16"', "precision"),
+    "unknown runtime": Wrong('"tflite"', '"ncnn"', "runtime"),
+    "runtime of other profiles": Wrong('"tflite"', '"onnxruntime"', "`onnxruntime` is no runtime"),
+    "twice": Wrong('source = "A fit"', f'source = "A fit"\n{COST}', "two tables of one precision"),
+    "two numbers of threads": Wrong(
+        'source = "A fit"',
+        'source = "A fit"\n' + COST.replace("int8", "float32").replace("threads = 4", "threads = 2"),
+        "different `threads`",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_COSTS.values(), ids=WRONG_COSTS.keys())
+def test_wrong_costs_are_refused(case: Wrong) -> None:
+    assert case.old in COST
+    with pytest.raises(SettingsError) as caught:
+        parse_profile((PROFILE + COST.replace(case.old, case.new, 1)).encode(), "toy.toml")
+    assert caught.value.message.startswith("toy.toml: ")
+    assert case.named in caught.value.message
+
+
+def test_a_profile_of_an_older_bundle_has_no_costs() -> None:
+    profile = parse_profile(PROFILE.encode(), "toy.toml")
+    older = encode_json(profile).replace(b',"cost":[]', b"")
+    assert b"cost" not in older
+    assert decode_json(older, Profile, "profile.json") == profile
+
+
 def test_unknown_profile_lists_those_there_are() -> None:
     with pytest.raises(SettingsError) as caught:
         load_profile("raspberry-pi-6")
@@ -193,6 +258,20 @@ LATENCIES = st.builds(
     latency_ms=st.floats(min_value=1e-6, max_value=1e6),
     source=TEXT,
 )
+RATES = st.floats(min_value=1e-3, max_value=1e6)
+COSTS = st.builds(
+    Cost,
+    runtime=st.just("onnxruntime"),
+    precision=st.sampled_from(["float32", "int8"]),
+    threads=COUNT,
+    gigamacs_per_s=RATES,
+    gigabytes_per_s=RATES,
+    operator_us=st.floats(min_value=0, max_value=1e6),
+    smallest_megamacs=st.floats(min_value=1e-3, max_value=1),
+    largest_megamacs=st.floats(min_value=1, max_value=1e6),
+    worst_ratio=st.floats(min_value=1, max_value=100),
+    source=TEXT,
+)
 PROFILES = st.builds(
     Profile,
     schema=st.just(1),
@@ -206,6 +285,7 @@ PROFILES = st.builds(
     match=st.builds(Match, board=TEXTS, compatible=TEXTS, features=TEXTS, any_feature=TEXTS),
     facts=st.lists(st.builds(Fact, claim=TEXT, source=TEXT), min_size=1, max_size=2).map(tuple),
     latency=st.lists(LATENCIES, max_size=2).map(tuple),
+    cost=st.lists(COSTS, max_size=1).map(tuple),
 )
 
 

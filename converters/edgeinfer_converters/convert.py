@@ -30,6 +30,7 @@ from edgeinfer_converters.choose import (
 )
 from edgeinfer_converters.data import Data, open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
+from edgeinfer_converters.estimate import find_estimator
 from edgeinfer_converters.golden import golden_members, tolerance_db
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.heap import give_back
@@ -189,6 +190,7 @@ def _furnish(
         data=samples,
         max_drop=options.max_drop,
         timed=timed,
+        estimator=find_estimator(profile, plan.runtime.name) if on_cpu else None,
         on_cpu=on_cpu,
         effort=options.effort,
     )
@@ -292,12 +294,14 @@ def _report(
                 precision=one.precision,
                 comparison=one.comparison,
                 timing=one.timing,
+                forecast=one.forecast,
                 size_bytes=len(one.data),
             )
             for one in outcome.rejected
         ),
         timing=emitted.timing,
-        timing_note=_timing_note(workshop, emitted),
+        forecast=emitted.forecast,
+        timing_note=_timing_note(workshop, parcel, emitted),
         next_step=_next_step(options, parcel, workshop.host),
         integer=_integer(parcel),
         development_key="" if options.key else str(user_trust_folder() / DEVELOPMENT_NAME),
@@ -350,7 +354,13 @@ def _next_step(options: BuildOptions, parcel: Parcel, host: Host) -> str:
     return f"edgeinfer bench {options.output}"
 
 
-def _timing_note(workshop: Workshop, emitted: EmittedModel) -> str:
-    if emitted.precision in ("as-is", "float32") or workshop.timed:
+def _timing_note(workshop: Workshop, parcel: Parcel, emitted: EmittedModel) -> str:
+    """Why the speed is neither measured nor estimated; empty where it is, or where it is the source's own."""
+    if emitted.precision in ("as-is", "float32") or workshop.timed or emitted.forecast is not None:
         return ""
-    return f"estimated, not measured: this machine is no {workshop.profile.name}"
+    device, runtime = workshop.profile.name, parcel.runtime.name
+    what = f"{runtime} in {emitted.precision}" if workshop.estimator is not None else runtime
+    return (
+        f"neither measured, as this machine is no {device}, nor estimated: "
+        f"too few times of {what} there are published"
+    )

@@ -18,6 +18,7 @@ from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
+from edgeinfer_converters.estimate import Estimator, Forecast
 from edgeinfer_converters.float16 import to_float16
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
@@ -38,6 +39,7 @@ MAX_COMPARED = 64
 @dataclass(frozen=True)
 class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
+    `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
     `oddities`: what calibrating has noticed about its samples."""
 
     source: Source
@@ -49,6 +51,7 @@ class Workshop:
     data: Data
     max_drop: float
     timed: bool
+    estimator: Estimator | None = None
     on_cpu: bool = True
     effort: str = "default"
     oddities: Oddities = field(default_factory=Oddities)
@@ -111,7 +114,7 @@ class Workshop:
 
 @dataclass(frozen=True)
 class EmittedModel:
-    """A model that runs, and how it compares.
+    """A model that runs, and how it compares; its speed is either measured or estimated, or not known.
 
     `twin`: the float graph that it was quantized from, where that is not the workshop's.
     `decisions`: what was done for this model in particular.
@@ -121,6 +124,7 @@ class EmittedModel:
     data: bytes
     comparison: Comparison
     timing: Timing | None = None
+    forecast: Forecast | None = None
     twin: onnx.ModelProto | None = None
     decisions: tuple[Decision, ...] = ()
 
@@ -170,6 +174,7 @@ def local_options(profile: Profile) -> BackendOptions:
 
 def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
     data, twin, decisions = _converted(workshop, candidate)
+    forecast = _forecast(workshop, candidate, data)
     give_back()
     options = local_options(workshop.profile)
     samples = track(
@@ -183,7 +188,7 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
         with open_backend(workshop.source.data, workshop.source.model_format, options) as reference:
             comparison = compare(reference, converted, samples, workshop.spec, workshop.labels)
             timing = _time(workshop, candidate, reference, converted, options.threads)
-    return EmittedModel(candidate.precision, data, comparison, timing, twin, decisions)
+    return EmittedModel(candidate.precision, data, comparison, timing, forecast, twin, decisions)
 
 
 def _converted(
@@ -218,6 +223,14 @@ def _time(
     return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=threads)
 
 
+def _forecast(workshop: Workshop, candidate: Candidate, data: bytes) -> Forecast | None:
+    """What the profile's costs say of the float and the converted graph, where nothing can be measured."""
+    if workshop.timed or workshop.estimator is None or candidate.precision == "float16":
+        return None
+    graph = workshop.graph
+    return None if graph is None else workshop.estimator.forecast(graph, onnx.load_from_string(data))
+
+
 def _fault(emitted: EmittedModel, max_drop: float) -> Fault | None:
     """Why a candidate is passed over. No timings in the words: they go into the bundle."""
     accuracy = emitted.comparison.accuracy
@@ -227,6 +240,8 @@ def _fault(emitted: EmittedModel, max_drop: float) -> Fault | None:
     if emitted.timing is not None and emitted.timing.slower:
         slower = "slower than float here, and this machine has the profile's instruction set"
         return Fault(slower, inaccurate=False)
+    if emitted.forecast is not None and emitted.forecast.slower:
+        return Fault("slower than float there, as estimated from published times", inaccurate=False)
     return None
 
 

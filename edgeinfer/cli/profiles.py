@@ -78,6 +78,12 @@ def describe_profile(profile: Profile) -> Iterator[str]:
         yield ""
         yield "Published times of one inference"
         yield from table_lines(_latencies(profile), indent="  ")
+    if profile.cost:
+        yield ""
+        yield "Costs that the converter estimates times with, fitted on published ones"
+        yield from table_lines(_costs(profile), indent="  ")
+        for source in dict.fromkeys(one.source for one in profile.cost):
+            yield from wrapped(source, "  ")
 
 
 def _integer(profile: Profile) -> str:
@@ -106,6 +112,17 @@ def _latencies(profile: Profile) -> list[tuple[str, ...]]:
         (one.model, one.runtime, one.precision, str(one.threads), f"{one.latency_ms:g}")
         for one in profile.latency
     ]
+    return rows
+
+
+def _costs(profile: Profile) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        ("RUNTIME", "PRECISION", "THREADS", "GMAC/S", "GB/S", "US/OPERATOR", "OFF BY UP TO")
+    ]
+    for one in profile.cost:
+        rates = (one.gigamacs_per_s, one.gigabytes_per_s, one.operator_us)
+        numbers = (f"{rate:g}" for rate in rates)
+        rows.append((one.runtime, one.precision, str(one.threads), *numbers, f"{one.worst_ratio:g} x"))
     return rows
 
 

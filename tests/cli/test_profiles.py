@@ -41,7 +41,16 @@ def test_one_profile_is_shown_with_all_facts_and_sources(name: str) -> None:
         assert f"{runtime.package} {runtime.minimum_version} or newer" in text
     for latency in profile.latency:
         assert f"{latency.model} " in text
+    for cost in profile.cost:
+        assert cost.source in text
     assert all(len(line) <= WIDTH or " " not in line.strip() for line in lines)
+
+
+def test_costs_are_shown_with_their_rates() -> None:
+    lines = [" ".join(line.split()) for line in describe_profile(load_profile("raspberry-pi-4"))]
+    assert "tflite float32 4 8.07 12.8 53.4 1.14 x" in lines
+    assert "tflite int8 4 26 12.8 53.4 1.14 x" in lines
+    assert "Costs" not in " ".join(describe_profile(load_profile("rk3588")))
 
 
 def test_required_providers_are_marked() -> None:

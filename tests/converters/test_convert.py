@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -26,6 +26,8 @@ from edgeinfer.errors import ModelError, SignatureError
 from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.spec import AnomalyOutput, ImageInput
+from edgeinfer.profile import Cost, Profile, load_profile
+from edgeinfer.strict import replace
 from edgeinfer_converters import cli, convert, emit
 from edgeinfer_converters.int8 import Calibration, Int8Model
 from edgeinfer_converters.measure import Timing
@@ -294,7 +296,54 @@ def test_speed_is_measured_only_where_it_means_something(
     assert build("--calibration", "cal", "--precision", "int8", "--json", profile=other) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["timing"] is None
-    assert "estimated" in found["timing_note"]
+    assert found["forecast"] is None
+    assert found["timing_note"] == (
+        f"neither measured, as this machine is no {other}, nor estimated: "
+        "too few times of onnxruntime there are published"
+    )
+
+
+def cost_of(profile: Profile, precision: Literal["float32", "int8"], gigamacs_per_s: float) -> Cost:
+    return Cost(
+        runtime="onnxruntime",
+        precision=precision,
+        threads=profile.limits.threads,
+        gigamacs_per_s=gigamacs_per_s,
+        gigabytes_per_s=1e6,
+        operator_us=0.0,
+        smallest_megamacs=1.0,
+        largest_megamacs=100.0,
+        worst_ratio=1.5,
+        source="made up",
+    )
+
+
+@pytest.mark.parametrize(("gigamacs_per_s", "precision"), [(0.001, "float32"), (0.004, "int8")])
+def test_where_nothing_can_be_measured_the_profiles_costs_decide(
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    gigamacs_per_s: float,
+    precision: str,
+) -> None:
+    other = "raspberry-pi-4" if os.uname().machine == "x86_64" else "generic-x86-64"
+    profile = load_profile(other)
+    costs = (cost_of(profile, "float32", 0.002), cost_of(profile, "int8", gigamacs_per_s))
+    monkeypatch.setattr(convert, "load_profile", lambda _: replace(profile, cost=costs))
+    assert build("--calibration", "cal", "--report", "report", profile=other) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"on {other} (estimated, from published figures; onnxruntime, " in text
+    assert "measured here" not in text
+    bundle = opened()
+    assert bundle.manifest.model.precision == precision
+    assert bundle.profile.cost == costs
+    found = json.loads((work / "report" / "report.json").read_bytes())
+    assert found["timing"] is None
+    assert found["timing_note"] == ""
+    rejected = {one["precision"]: one["forecast"]["slower"] for one in found["rejected"]}
+    assert rejected == ({"int8": True} if precision == "float32" else {})
+    assert ("int8: slower than float there, as estimated from published times" in text) == bool(rejected)
+    assert b"reference_ms" not in bundle.read("provenance.json")
 
 
 def test_an_emitted_model_that_gives_nan_is_refused(

@@ -11,12 +11,13 @@ import pytest
 
 from edgeinfer.errors import BudgetError, DataError
 from edgeinfer.host import detect_host
-from edgeinfer.profile import load_profile
+from edgeinfer.profile import Cost, load_profile
 from edgeinfer.strict import replace
 from edgeinfer_converters import emit
 from edgeinfer_converters.choose import Candidate, Emitted, Plan
 from edgeinfer_converters.data import open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
+from edgeinfer_converters.estimate import Estimator, Forecast
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.int8 import Aims, Calibration, Inputs, Int8Model, Progress, to_int8
@@ -103,6 +104,79 @@ def test_what_is_not_good_enough_is_passed_over(
     assert [one.precision for one in found.rejected] == ["int8", "float16"]
     assert [one.what for one in found.decisions] == ["passed over", "passed over", "precision"]
     assert reason in found.decisions[0].reason
+
+
+def with_forecast(precision: Emitted, *, slower: bool) -> EmittedModel:
+    forecast = Forecast(
+        reference_ms=10.0, converted_ms=11.0, slower=slower, runtime="tflite", threads=4, worst_ratio=1.5
+    )
+    return EmittedModel(precision, b"", compared()[0], forecast=forecast)
+
+
+@pytest.mark.parametrize(("slower", "precision"), [(True, "float32"), (False, "int8")])
+def test_what_is_estimated_to_be_slower_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, slower: bool, precision: str
+) -> None:
+    monkeypatch.setattr(emit, "_emit", lambda _, one: with_forecast(one.precision, slower=slower))
+    found = emit_best(workshop(tmp_path), plan("int8", "float32"))
+    assert found.chosen.precision == precision
+    reasons = [one.reason for one in found.decisions if one.what == "passed over"]
+    expected = "slower than float there, as estimated from published times"
+    assert reasons == ([expected] if slower else [])
+
+
+def test_what_was_asked_for_may_be_estimated_to_be_slower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emit, "_emit", lambda _, one: with_forecast(one.precision, slower=True))
+    found = emit_best(workshop(tmp_path), plan("int8"))
+    assert (found.chosen.precision, found.rejected) == ("int8", ())
+
+
+def made_up(int8_gigamacs_per_s: float) -> Estimator:
+    """Products are all that counts, and float ones do a gigamac in a second."""
+    cost = Cost(
+        runtime="tflite",
+        precision="float32",
+        threads=4,
+        gigamacs_per_s=1.0,
+        gigabytes_per_s=1e6,
+        operator_us=0.0,
+        smallest_megamacs=1.0,
+        largest_megamacs=100.0,
+        worst_ratio=1.5,
+        source="made up",
+    )
+    integer = replace(cost, precision="int8", gigamacs_per_s=int8_gigamacs_per_s)
+    return Estimator({"float32": cost, "int8": integer})
+
+
+@pytest.mark.parametrize(("speed", "precision"), [(0.5, "float32"), (2.0, "int8")])
+def test_real_candidates_are_estimated(tmp_path: Path, speed: float, precision: str) -> None:
+    shop = dataclasses.replace(workshop(tmp_path), estimator=made_up(speed))
+    found = emit_best(shop, plan("int8", "float32"))
+    assert found.chosen.precision == precision
+    tried = {one.precision: one for one in (*found.rejected, found.chosen)}
+    int8 = tried["int8"].forecast
+    assert int8 is not None
+    assert int8.converted_ms == pytest.approx(int8.reference_ms / speed, rel=0.01)
+    assert int8.slower == (speed < 1)
+    assert tried["int8"].timing is None
+    assert not any(" ms" in one.reason for one in found.decisions)
+    if precision == "float32":
+        chosen = found.chosen.forecast
+        assert chosen is not None
+        assert chosen.converted_ms == chosen.reference_ms == int8.reference_ms
+
+
+def test_what_is_timed_is_not_estimated_and_float16_never_is(tmp_path: Path) -> None:
+    shop = dataclasses.replace(workshop(tmp_path), estimator=made_up(2.0))
+    assert emit_best(shop, plan("float16")).chosen.forecast is None
+    timed = dataclasses.replace(shop, timed=True)
+    found = emit_best(timed, plan("int8")).chosen
+    assert found.timing is not None
+    assert found.forecast is None
+    assert emit_best(dataclasses.replace(shop, estimator=None), plan("float32")).chosen.forecast is None
 
 
 def test_the_last_one_may_be_slow_but_keeps_the_budget(

@@ -101,6 +101,18 @@ def test_threads_do_not_outnumber_cores(profile: Profile) -> None:
 
 
 @ALL
+def test_costs_are_for_a_cpu_with_published_times_and_its_threads(profile: Profile) -> None:
+    published = {"raspberry-pi-3": "tflite", "raspberry-pi-4": "tflite", "raspberry-pi-5": "executorch"}
+    assert bool(profile.cost) == (profile.name in published)
+    for cost in profile.cost:
+        assert cost.runtime == "tflite"
+        assert cost.threads == profile.limits.threads
+        assert "scripts/bench estimate" in cost.source
+        assert published[profile.name] in cost.source
+        assert published[profile.name] in {one.runtime for one in profile.latency}
+
+
+@ALL
 def test_every_claim_has_a_source_that_can_be_looked_up(profile: Profile) -> None:
     for fact in profile.facts:
         assert fact.claim.endswith(".")

@@ -22,10 +22,18 @@ def count_macs(model: onnx.ModelProto) -> dict[str, int]:
     shapes = {name: tuple(max(dim, 1) for dim in shape) for name, shape in view.shapes.items()}
     counted = {}
     for node in view.nodes:
-        count = COUNTS.get(node.op_type)
-        if count and all(name in shapes for name in (*node.input[:2], node.output[0])):
-            counted[node.name] = count(node, shapes)
+        macs = macs_of(node, shapes)
+        if macs is not None:
+            counted[node.name] = macs
     return counted
+
+
+def macs_of(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int | None:
+    """The MACs of one node; None where it is no product, or its shapes are not known."""
+    count = COUNTS.get(node.op_type)
+    if count is None or not all(name in shapes for name in (*node.input[:2], node.output[0])):
+        return None
+    return count(node, shapes)
 
 
 def _conv(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:

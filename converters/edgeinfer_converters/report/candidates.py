@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.report.charts import Point, trade_off
-from edgeinfer_converters.report.facts import Report
+from edgeinfer_converters.report.facts import Report, Trial
 from edgeinfer_converters.report.markup import Element, element
 from edgeinfer_converters.report.tables import table
 from edgeinfer_converters.report.text import size_text
@@ -33,16 +32,10 @@ class Candidate:
 def candidates(report: Report) -> list[Candidate]:
     """Your model, those passed over, and the one that was chosen."""
     tried = [
-        _candidate(f"{one.precision} (passed over)", "rejected", one.size_bytes, one.comparison, one.timing)
+        _candidate(f"{one.precision} (passed over)", "rejected", one, one.size_bytes)
         for one in report.rejected
     ]
-    chosen = _candidate(
-        f"{report.model.precision} (chosen)",
-        "chosen",
-        report.model.size_bytes,
-        report.comparison,
-        report.timing,
-    )
+    chosen = _candidate(f"{report.model.precision} (chosen)", "chosen", report, report.model.size_bytes)
     return [*_reference(report), *tried, chosen]
 
 
@@ -55,7 +48,7 @@ def section(report: Report) -> Element:
         (_metric(report), "n", [_score(one, report) for one in found]),
         ("same top class", "n", [_agreement(one) for one in found]),
         ("SQNR (worst output)", "n", [_sqnr(one) for one in found]),
-        ("time, measured here", "n", [_latency(one) for one in found]),
+        (_clock(report), "n", [_latency(one) for one in found]),
     ]
     told = [column for column in columns if set(column[2]) != {UNKNOWN}]
     heads, aligns, cells = zip(*told, strict=True)
@@ -72,18 +65,18 @@ def section(report: Report) -> Element:
     )
 
 
-def _candidate(
-    name: str, kind: str, size_bytes: int, comparison: Comparison, timing: Timing | None
-) -> Candidate:
+def _candidate(name: str, kind: str, tried: Trial | Report, size_bytes: int) -> Candidate:
+    comparison, speed = tried.comparison, tried.timing or tried.forecast
     metric = comparison.accuracy.converted if comparison.accuracy else None
-    return Candidate(name, kind, size_bytes, metric, comparison, timing.converted_ms if timing else None)
+    return Candidate(name, kind, size_bytes, metric, comparison, speed.converted_ms if speed else None)
 
 
 def _reference(report: Report) -> list[Candidate]:
     if report.model.precision == "as-is":
         return []
-    accuracy, timings = report.comparison.accuracy, [report.timing, *(one.timing for one in report.rejected)]
-    latency = next((one.reference_ms for one in timings if one), None)
+    accuracy = report.comparison.accuracy
+    speeds = (one.timing or one.forecast for one in _tried(report))
+    latency = next((one.reference_ms for one in speeds if one), None)
     metric = accuracy.reference if accuracy else None
     return [Candidate("your model", "reference", report.model.source_size_bytes, metric, None, latency)]
 
@@ -106,13 +99,23 @@ def _charts(report: Report, found: list[Candidate]) -> Element | None:
         ),
         element(
             "figure",
-            trade_off(timed, "time in ms, measured here", name, limit),
+            trade_off(timed, f"{_clock(report)}, in ms", name, limit),
             element("figcaption", f"Better is {way} and to the left: more accurate and faster."),
         )
         if len(timed) > 1
         else None,
         class_="pair",
     )
+
+
+def _tried(report: Report) -> tuple[Report | Trial, ...]:
+    return report, *report.rejected
+
+
+def _clock(report: Report) -> str:
+    """Where the times come from: a build measures all its models, or estimates them all."""
+    estimated = any(one.forecast is not None for one in _tried(report))
+    return f"time, estimated for {report.profile}" if estimated else "time, measured here"
 
 
 def _heights(report: Report, found: list[Candidate]) -> tuple[str, list[float | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgeinfer.strict import Struct
 from edgeinfer_converters.choose import Decision
+from edgeinfer_converters.estimate import Forecast
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.provenance import Provenance
 from edgeinfer_converters.verify import Comparison
@@ -38,12 +39,16 @@ class IntegerFacts(Struct, frozen=True):
 
 
 class Trial(Struct, frozen=True):
-    """A model that was emitted, compared and passed over. `size_bytes` is 0 where it is not known."""
+    """A model that was emitted, compared and passed over. `size_bytes` is 0 where it is not known.
+
+    `timing` is measured here, `forecast` estimated for the device: there is one of both at most.
+    """
 
     precision: str
     comparison: Comparison
     timing: Timing | None
     size_bytes: int = 0
+    forecast: Forecast | None = None
 
 
 class Rates(Struct, frozen=True):
@@ -189,8 +194,10 @@ class Details(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """`report.json`, and what `--json` prints. `timing` is null where it would mean nothing.
+    """`report.json`, and what `--json` prints.
 
+    `timing` is measured here, and null where that would mean nothing; then `forecast` is estimated for the
+    device, or null too, and `timing_note` says why.
     `integer` is there for int8 ONNX; `development_key` is the file of the public half where that key signed;
     `details` with `--report`.
     """
@@ -207,6 +214,7 @@ class Report(Struct, frozen=True):
     golden_samples: int
     rejected: tuple[Trial, ...] = ()
     timing: Timing | None = None
+    forecast: Forecast | None = None
     timing_note: str = ""
     next_step: str = ""
     integer: IntegerFacts | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from edgeinfer_converters.estimate import Forecast
 from edgeinfer_converters.report.facts import Report
 from edgeinfer_converters.report.markup import Element, element, extend
-from edgeinfer_converters.report.text import size_text
+from edgeinfer_converters.report.text import about_ms, doubt_text, size_text, threads_text
 from edgeinfer_converters.report.words import amount_text, lead, metric_text, sqnr_text, times, verdict
 
-ESTIMATED = "estimated, not measured: "
 ASKED = "asked for"
 
 
@@ -81,18 +81,32 @@ def _speed(report: Report) -> Element:
         return _tile(
             "Speed, measured here",
             times(timing.reference_ms, timing.converted_ms, "faster", "slower"),
-            f"{timing.reference_ms:.3g} ms → {timing.converted_ms:.3g} ms an inference, on {timing.threads} "
-            f"{'threads' if timing.threads != 1 else 'thread'} of this machine.",
+            f"{timing.reference_ms:.3g} ms → {timing.converted_ms:.3g} ms an inference, on "
+            f"{threads_text(timing.threads)} of this machine.",
         )
+    if report.forecast is not None:
+        return _estimated(report.forecast, report.profile)
     if report.timing_note:
         reason = next((one.reason for one in report.decisions if one.what == "precision"), "")
         return _tile(
             "Speed",
-            "not measured here",
-            f"{_sentence(report.timing_note.removeprefix(ESTIMATED))} On the device, edgeinfer bench tells.",
-            f"Estimated from what is known of it: {reason}." if reason and reason != ASKED else "",
+            "not known",
+            f"{_sentence(report.timing_note)} On the device, edgeinfer bench tells.",
+            f"What the profile knows: {reason}." if reason and reason != ASKED else "",
         )
     return _tile("Speed", "as before", "The model was not converted, so its speed is its own.")
+
+
+def _estimated(forecast: Forecast, device: str) -> Element:
+    before, after = about_ms(forecast.reference_ms), about_ms(forecast.converted_ms)
+    same = forecast.reference_ms == forecast.converted_ms
+    return _tile(
+        "Speed, estimated",
+        f"about {after}" if same else times(forecast.reference_ms, forecast.converted_ms, "faster", "slower"),
+        f"About {after if same else f'{before} → {after}'} an inference on {device}, with {forecast.runtime} "
+        f"on {threads_text(forecast.threads)}: estimated from published figures, not measured.",
+        f"{_sentence(doubt_text(forecast))} On the device, edgeinfer bench tells.",
+    )
 
 
 def _sentence(text: str) -> str:

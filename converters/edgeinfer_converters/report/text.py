@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeinfer.terminal import wrapped
+from edgeinfer_converters.estimate import Forecast
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.report.facts import IntegerFacts, Report
 from edgeinfer_converters.verify import MAX_SQNR_DB
@@ -23,10 +24,10 @@ def summary(report: Report) -> str:
     lines += _entry("accuracy", _accuracy(report))
     lines += _entry("compared", _compared(report))
     lines += _entry("integer", _integer(report.integer) if report.integer else "")
-    lines += _entry("speed", _speed(report.timing) if report.timing else report.timing_note)
+    lines += _entry("speed", _speed(report.timing, report.forecast, report.profile) or report.timing_note)
     for trial in report.rejected:
-        if trial.timing:
-            lines += _entry("", f"{trial.precision} had {_speed(trial.timing)}")
+        if speed := _speed(trial.timing, trial.forecast, report.profile):
+            lines += _entry("", f"{trial.precision} had {speed}")
     lines += _entry(
         "size",
         f"model {size_text(model.source_size_bytes)} -> {size_text(model.size_bytes)}, "
@@ -88,12 +89,45 @@ def _integer(integer: IntegerFacts) -> str:
     return f"{text}; in float: {named}" if left else text
 
 
-def _speed(timing: Timing) -> str:
+def _speed(timing: Timing | None, forecast: Forecast | None, device: str) -> str:
+    """What was measured here, or estimated for the device; empty where neither was."""
+    if timing is not None:
+        return _measured(timing)
+    return "" if forecast is None else f"{estimate_text(forecast, device)}; {doubt_text(forecast)}"
+
+
+def _measured(timing: Timing) -> str:
     ratio = timing.reference_ms / timing.converted_ms
     return (
         f"{timing.reference_ms:.3g} ms -> {timing.converted_ms:.3g} ms measured here "
         f"({ratio:.2f} times as fast, {timing.threads} threads)"
     )
+
+
+def estimate_text(forecast: Forecast, device: str) -> str:
+    """Estimated times for people, and what they hold for."""
+    origin = f"estimated, from published figures; {forecast.runtime}, {threads_text(forecast.threads)}"
+    text = f"about {about_ms(forecast.converted_ms)} on {device} ({origin})"
+    same = forecast.converted_ms == forecast.reference_ms
+    return text if same else f"{text}, float {about_ms(forecast.reference_ms)}"
+
+
+def doubt_text(forecast: Forecast) -> str:
+    """How far off an estimate may be, as far as that is known."""
+    doubt = f"such estimates were up to {forecast.worst_ratio:g} times too high or too low"
+    if forecast.size == "usual":
+        return doubt
+    return f"{doubt}, and this model is {forecast.size} than any whose time is published"
+
+
+def threads_text(count: int) -> str:
+    """A number of threads for people."""
+    return f"{count} thread" if count == 1 else f"{count} threads"
+
+
+def about_ms(ms: float) -> str:
+    """Milliseconds in two digits, which is more than an estimate knows."""
+    return f"{float(f'{ms:.2g}'):g} ms"
 
 
 def size_text(count: int) -> str:

@@ -7,7 +7,7 @@ from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.report import candidates
 from edgeinfer_converters.report.facts import Report
 from edgeinfer_converters.verify import Comparison
-from tests.fixtures.reports import full_report
+from tests.fixtures.reports import estimated_report, full_report
 
 
 def text_of(report: Report) -> str:
@@ -63,3 +63,11 @@ def test_a_model_packed_as_it_came_stands_alone() -> None:
     report = full_report()
     alone = replace(report, rejected=(), model=replace(report.model, precision="as-is"))
     assert [one.kind for one in candidates.candidates(alone)] == ["chosen"]
+
+
+def test_estimated_times_have_a_heading_of_their_own() -> None:
+    report = estimated_report()
+    assert [one.latency_ms for one in candidates.candidates(report)] == [46.2, 120.0, 16.8]
+    assert "time, estimated for raspberry-pi-4" in text_of(report)
+    assert "measured here" not in text_of(report)
+    assert "estimated" not in text_of(full_report())

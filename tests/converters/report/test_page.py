@@ -15,7 +15,7 @@ from edgeinfer_converters.report.page import page
 from edgeinfer_converters.report.pictures import Curves, Thumbnail
 from edgeinfer_converters.verify import Comparison
 from tests.fixtures.pages import Reader
-from tests.fixtures.reports import DIGEST, full_report
+from tests.fixtures.reports import DIGEST, estimated_report, full_report
 
 PICTURES = (Thumbnail(b"\x89PNG", "image/png", 20, 10), Curves(((1.0, 2.0, 1.0),)))
 HOSTILE = "</style></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&<!--"
@@ -162,9 +162,16 @@ def test_a_model_packed_as_it_came() -> None:
 
 def test_speed_that_was_not_measured_says_so() -> None:
     report = replace(
-        full_report("fast kernels"), timing=None, timing_note="estimated, not measured: this machine is no pi"
+        full_report("fast kernels"), timing=None, timing_note="neither measured nor estimated: no pi here"
     )
     seen = Reader(page(report)).text
-    assert "not measured here" in seen
-    assert "This machine is no pi." in seen
-    assert "Estimated from what is known of it: fast kernels." in seen
+    assert "not known" in seen
+    assert "Neither measured nor estimated: no pi here." in seen
+    assert "What the profile knows: fast kernels." in seen
+
+
+def test_an_estimated_page_speaks_of_no_measurement() -> None:
+    seen = Reader(page(estimated_report())).text
+    assert "Speed, estimated" in seen
+    assert "time, estimated for raspberry-pi-4" in seen
+    assert "measured here" not in seen

@@ -15,7 +15,9 @@ from edgeinfer_converters.report import (
     Report,
     summary,
 )
+from edgeinfer_converters.report.text import about_ms, estimate_text
 from edgeinfer_converters.verify import Comparison
+from tests.fixtures.reports import FORECAST, estimated_report
 
 REPORT = Report(
     schema=1,
@@ -102,12 +104,12 @@ def test_what_is_not_known_is_said() -> None:
         REPORT,
         comparison=Comparison(samples=4, sqnr_db={"y": 200.0}),
         timing=None,
-        timing_note="estimated by the profile",
+        timing_note="neither measured nor estimated",
     )
     text = summary(bare)
     assert "not measured: no labelled data (--evaluate)" in text
     assert "equal to the last bit" in " ".join(text.split())
-    assert "speed        estimated by the profile" in text
+    assert "speed        neither measured nor estimated" in text
 
 
 def test_a_model_that_was_not_converted() -> None:
@@ -117,3 +119,37 @@ def test_a_model_that_was_not_converted() -> None:
     assert "mAP50-95 0.2302 on 64 samples" in text
     assert "compared" not in text
     assert "speed" not in text
+
+
+def test_an_estimate_is_told_apart_from_a_measurement() -> None:
+    lines = summary(estimated_report()).splitlines()
+    text = " ".join(" ".join(lines).split())
+    assert (
+        "speed about 17 ms on raspberry-pi-4 (estimated, from published figures; tflite, 4 threads), "
+        "float 46 ms; such estimates were up to 1.14 times too high or too low" in text
+    )
+    assert "float16 had about 120 ms on raspberry-pi-4 (estimated" in text
+    assert "measured here" not in text
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_float_model_is_not_compared_with_itself() -> None:
+    same = replace(FORECAST, converted_ms=46.2)
+    assert estimate_text(same, "a-pi") == (
+        "about 46 ms on a-pi (estimated, from published figures; tflite, 4 threads)"
+    )
+
+
+def test_an_estimate_beyond_what_was_published_says_so() -> None:
+    report = replace(estimated_report(), forecast=replace(FORECAST, size="smaller"))
+    text = " ".join(summary(report).split())
+    assert "too low, and this model is smaller than any whose time is published" in text
+    assert "than any whose time is published" not in " ".join(summary(estimated_report()).split())
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [(0.012345, "0.012 ms"), (4.0, "4 ms"), (16.84, "17 ms"), (99.6, "100 ms"), (1234.5, "1200 ms")],
+)
+def test_two_digits_and_no_exponent(ms: float, text: str) -> None:
+    assert about_ms(ms) == text
