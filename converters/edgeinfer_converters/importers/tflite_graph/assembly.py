@@ -19,6 +19,7 @@ TO_PLANES = (0, 3, 1, 2)
 """Channels last (TFLite's rows) to channels first (ONNX's planes)."""
 TO_ROWS = (0, 2, 3, 1)
 BATCH = "batch"
+_MAX_NAME = 64
 SMALL_BYTES = 1024
 """Constants up to this size are stored once, however often they are made."""
 
@@ -27,7 +28,8 @@ class Assembly:
     """Nodes and constants so far, and where each tensor of the TFLite model can be read.
 
     A tensor of rank 4 is written either in rows (NHWC, as in TFLite) or in planes (NCHW); the other layout
-    is made on demand, once. In rows it has its own name.
+    is made on demand, once. Inputs and outputs of the model have their own name in rows, other tensors in
+    the layout in which they were written.
     """
 
     def __init__(self, model: FlatModel) -> None:
@@ -48,6 +50,10 @@ class Assembly:
         """A tensor of the TFLite model."""
         return self._model.tensors[index]
 
+    def name(self, index: int) -> str:
+        """What a tensor is called in the graph, in the layout in which it is written."""
+        return self._names[index]
+
     def array(self, index: int) -> Array | None:
         """The value of a constant, or of what was folded into one; None for what is computed."""
         return self.arrays.get(index, self.tensor(index).data)
@@ -66,6 +72,7 @@ class Assembly:
             return self._rows[index]
         name = self._names[index]
         if index in self._born_in_planes:
+            name = name if index in self._model.outputs else self.unique(f"{name}/rows")
             self.add("Transpose", [self._planes[index]], [name], perm=TO_ROWS)
         else:
             self._store(self._known(index), name)
@@ -89,9 +96,10 @@ class Assembly:
         """The name under which an operator has to write a tensor. Raises ModelError if one has before."""
         if index in self._rows or index in self._planes or self.array(index) is not None:
             raise ModelError(f"tensor `{self.tensor(index).name}` is written twice")
+        name = self._names[index]
         if planes:
             self._born_in_planes.add(index)
-        name = self.unique(f"{self._names[index]}/planes") if planes else self._names[index]
+            name = self.unique(f"{name}/planes") if index in self._model.outputs else name
         (self._planes if planes else self._rows)[index] = name
         return name
 
@@ -156,7 +164,7 @@ class Assembly:
         return name
 
     def _name_tensors(self) -> list[str]:
-        """Unique names; inputs and outputs keep theirs."""
+        """Unique names, in order of importance; inputs and outputs keep theirs."""
         names: dict[int, str] = {}
         for ends in (self._model.inputs, self._model.outputs):
             twice = [index for place, index in enumerate(ends) if index in ends[:place]]
@@ -167,10 +175,18 @@ class Assembly:
             names[index] = self.unique(name)
             if names[index] != name:
                 raise ModelError(f"two inputs or outputs of the model are called `{name}`")
-        for tensor in self._model.tensors:
+        for tensor in sorted(self._model.tensors, key=lambda one: (one.data is not None, one.index)):
             if tensor.index not in names:
-                names[tensor.index] = self.unique(tensor.name)
+                names[tensor.index] = self.unique(_short(tensor.name))
         return [names[tensor.index] for tensor in self._model.tensors]
+
+
+def _short(name: str) -> str:
+    """The first of the operators that were fused, most often the last one computed.
+
+    The names of all of them can make up a third of a small model's file.
+    """
+    return name.split(";", 1)[0][:_MAX_NAME]
 
 
 def planes_of(value: Array) -> Array:

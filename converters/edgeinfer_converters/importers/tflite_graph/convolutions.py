@@ -101,7 +101,7 @@ def _weights(step: Step, place: int, order: tuple[int, int, int, int]) -> str:
     value = step.known(place)
     if value is None:
         return step.emit("Transpose", step.rows(place), perm=order)
-    return step.assembly.constant(value.transpose(order), f"{step.tensor(place).name}/planes")
+    return step.stored(value.transpose(order), place, "planes")
 
 
 def _bias(step: Step, place: int) -> str:
@@ -109,4 +109,4 @@ def _bias(step: Step, place: int) -> str:
     value = step.known(place)
     if value is None or value.ndim == 1:
         return step.rows(place)
-    return step.assembly.constant(value.reshape(-1), f"{step.tensor(place).name}/flat")
+    return step.stored(value.reshape(-1), place, "flat")

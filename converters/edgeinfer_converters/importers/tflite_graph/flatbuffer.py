@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgeinfer.bundle.model_file import MAX_OPERATORS, checked_name
+from edgeinfer.bundle.manifest import MAX_RANK
+from edgeinfer.bundle.model_file import MAX_NAME_LENGTH, MAX_OPERATORS, checked_name
 from edgeinfer.errors import ModelError
 from edgeinfer.frames import Array
 from edgeinfer_converters.importers.tflite_graph.parts import OPEN, FlatModel, Operator, Options, Tensor
 
 MAX_TENSORS = 1_000_000
-MAX_RANK = 8
-"""Of the runtime's own kernels none takes more."""
 MAX_ENDS = 4096
 """The inputs or outputs of one operator or of the model."""
 MAX_OPTION_LENGTH = 4096
@@ -51,60 +50,56 @@ DTYPES: dict[str, str] = {
 """The element types that are kept as numbers."""
 
 
-def read_flatbuffer(data: bytes) -> FlatModel:
-    """The main graph of a TFLite file; its constants are views of `data`.
+def read_flatbuffer(data: bytes, *, constants: bool = True) -> FlatModel:
+    """The main graph of a TFLite file; its constants are views of `data`, and left out if not wanted.
 
     Raises ModelError: damaged, too large, or tensors, buffers and operators that do not fit each other.
     """
     try:
-        return _read(data)
+        return _read(data, constants=constants)
     except _DAMAGE as error:
         raise ModelError(f"a damaged TFLite model: {str(error)[:200]!a}") from error
 
 
-def _read(data: bytes) -> FlatModel:
+def _read(data: bytes, *, constants: bool) -> FlatModel:
     model = schema.Model.GetRootAs(data, 0)
     _bound("subgraphs", model.SubgraphsLength(), MAX_ENDS, least=1)
     graph = model.Subgraphs(0)
     count = _bound("tensors", graph.TensorsLength(), MAX_TENSORS)
     kinds = _names(schema.TensorType)
-    tensors = (_tensor(data, model, graph.Tensors(index), index, kinds) for index in range(count))
     operators = _operators(model, graph, count)
     inputs = _numbers(graph.InputsAsNumpy(), "inputs of the model", count)
-    computed = {*inputs, *(index for operator in operators for index in operator.outputs)}
-    return FlatModel(
-        tensors=tuple(one if one.index in computed else _with_nothing(one) for one in tensors),
-        operators=operators,
-        inputs=inputs,
-        outputs=_numbers(graph.OutputsAsNumpy(), "outputs of the model", count),
-    )
+    outputs = _numbers(graph.OutputsAsNumpy(), "outputs of the model", count)
+    tensors = [_tensor(graph.Tensors(index), index, kinds) for index in range(count)]
+    for index in {*inputs, *outputs}:
+        checked_name((graph.Tensors(index).Name() or b"").decode("utf-8"), "an input or output")
+    if constants:
+        computed = {*inputs, *(index for operator in operators for index in operator.outputs)}
+        for index in {*range(count)} - computed:
+            content = _content(data, model, graph.Tensors(index).Buffer(), tensors[index].name)
+            tensors[index] = replace(tensors[index], data=_constant(content, tensors[index]))
+    return FlatModel(tuple(tensors), operators, inputs, outputs)
 
 
-def _with_nothing(tensor: Tensor) -> Tensor:
-    """A constant without elements has no bytes in the file by which to know it."""
-    if tensor.data is not None or 0 not in tensor.static or tensor.kind not in DTYPES:
-        return tensor
-    return replace(tensor, data=np.zeros(tensor.static, DTYPES[tensor.kind]))
-
-
-def _tensor(data: bytes, model: Any, tensor: Any, index: int, kinds: dict[int, str]) -> Tensor:
-    name = checked_name((tensor.Name() or b"").decode("utf-8"), f"tensor {index}")
-    kind = kinds.get(tensor.Type(), "unknown")
+def _tensor(tensor: Any, index: int, kinds: dict[int, str]) -> Tensor:
+    name = _shown((tensor.Name() or b"").decode("utf-8", "replace")) or f"tensor_{index}"
     static = _sizes(tensor.ShapeAsNumpy(), name)
     signature = _sizes(tensor.ShapeSignatureAsNumpy(), name)
     found = tensor.Quantization()
-    sparse = tensor.Sparsity() is not None
-    content = None if sparse else _content(data, model, tensor.Buffer(), name)
     return Tensor(
         index=index,
-        name=name or f"tensor_{index}",
-        kind="sparse" if sparse else kind,
+        name=name,
+        kind="sparse" if tensor.Sparsity() is not None else kinds.get(tensor.Type(), "unknown"),
         shape=signature if len(signature) == len(static) else static,
         static=static,
-        data=None if content is None else _numbers_of(content, kind, static, name),
         scaled=found is not None and found.ScaleLength() > 0,
         variable=bool(tensor.IsVariable()),
     )
+
+
+def _shown(name: str) -> str:
+    """The name, or as much of it as may be shown: the converter joins those of operators that it fuses."""
+    return "".join(one if one.isprintable() else "?" for one in name[:MAX_NAME_LENGTH])
 
 
 def _sizes(found: Any, name: str) -> tuple[int, ...]:
@@ -131,13 +126,15 @@ def _content(data: bytes, model: Any, number: int, name: str) -> memoryview | No
     return None if isinstance(found, int) or not len(found) else memoryview(found)
 
 
-def _numbers_of(content: memoryview, kind: str, shape: tuple[int, ...], name: str) -> Array | None:
-    dtype = DTYPES.get(kind)
+def _constant(content: memoryview | None, tensor: Tensor) -> Array | None:
+    """The numbers. A constant without any has no bytes by which to know it."""
+    dtype, shape = DTYPES.get(tensor.kind), tensor.static
     if dtype is None:
         return None
-    count = math.prod(shape)
-    if OPEN in shape or count * np.dtype(dtype).itemsize != content.nbytes:
-        raise ModelError(f"the constant `{name}` of shape {list(shape)} has {content.nbytes} bytes")
+    if content is None:
+        return np.zeros(shape, dtype) if 0 in shape and OPEN not in shape else None
+    if OPEN in shape or math.prod(shape) * np.dtype(dtype).itemsize != content.nbytes:
+        raise ModelError(f"the constant `{tensor.name}` of shape {list(shape)} has {content.nbytes} bytes")
     return np.frombuffer(content, dtype).reshape(shape)
 
 

@@ -27,7 +27,7 @@ def is_quantized(data: bytes) -> bool:
 
     Raises ModelError for a damaged file.
     """
-    return read_flatbuffer(data).is_quantized
+    return read_flatbuffer(data, constants=False).is_quantized
 
 
 def import_graph(data: bytes) -> onnx.ModelProto:

@@ -47,6 +47,6 @@ def _factor(step: Step, place: int, *, transposed: bool) -> str:
     if tensor.rank < 2:
         raise ModelError(f"{step.where}: `{tensor.name}` has rank {tensor.rank}, and 2 are needed")
     if value is not None:
-        return step.assembly.constant(np.swapaxes(value, -1, -2), f"{tensor.name}/transposed")
+        return step.stored(np.swapaxes(value, -1, -2), place, "transposed")
     order = [*range(tensor.rank - 2), tensor.rank - 1, tensor.rank - 2]
     return step.emit("Transpose", step.rows(place), perm=order)

@@ -42,6 +42,10 @@ class Step:
         """An output."""
         return self.assembly.tensor(self._output(place))
 
+    def stored(self, value: Array, place: int, what: str) -> str:
+        """The name of a constant that an input becomes, under that of the input and `what` it is."""
+        return self.assembly.constant(value, f"{self.assembly.name(self._index(place))}/{what}")
+
     def rows(self, place: int) -> str:
         """The name of an input in TFLite's layout."""
         return self.assembly.rows(self._index(place))
@@ -86,7 +90,7 @@ class Step:
 
     def constant(self, values: Any, dtype: str = "int64") -> str:
         """The name of a constant with these values."""
-        return self.assembly.constant(np.asarray(values, dtype), f"{self.out().name}/constant")
+        return self.assembly.constant(np.asarray(values, dtype), self._wish("constant"))
 
     def emit(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """A node with one output; its name."""
@@ -94,8 +98,7 @@ class Step:
 
     def emit_all(self, kind: str, count: int, *inputs: str, **attributes: Any) -> list[str]:
         """A node with several outputs; their names."""
-        wish = f"{self.out().name}/{kind.lower()}"
-        outputs = [self.assembly.unique(wish) for _ in range(count)]
+        outputs = [self.assembly.unique(self._wish(kind.lower())) for _ in range(count)]
         self.assembly.add(kind, inputs, outputs, **attributes)
         self._mine.append(self.assembly.nodes[-1])
         return outputs
@@ -118,6 +121,9 @@ class Step:
     def where(self) -> str:
         """The operator, for messages."""
         return f"operator {self.operator.number} ({self.operator.kind})"
+
+    def _wish(self, what: str) -> str:
+        return f"{self.assembly.name(self._output(0))}/{what}"
 
     def _index(self, place: int) -> int:
         if not self.has(place):

@@ -49,6 +49,22 @@ def test_names_are_unique_and_those_of_the_ends_stay() -> None:
     assert len(set(written)) == 4
 
 
+def test_names_of_fused_operators_are_short() -> None:
+    made = assembly("x", "a/Relu;b/BiasAdd;c/Conv2D", "a/Relu;d", "z" * 100, "y;y")
+    assert [made.name(index) for index in range(5)] == ["x", "a/Relu", "a/Relu_1", "z" * 64, "y;y"]
+
+
+def test_constants_take_names_last() -> None:
+    made = assembly("x", "a", "a", "y", value=np.ones(3, np.float32))
+    assert [made.name(index) for index in (1, 2)] == ["a_1", "a"]
+
+
+def test_only_outputs_keep_their_name_for_rows() -> None:
+    made = assembly("x", "a", "y")
+    assert [made.write(index, planes=True) for index in (1, 2)] == ["a", "y/planes"]
+    assert [made.rows(index) for index in (1, 2)] == ["a/rows", "y"]
+
+
 def test_ends_that_are_listed_twice() -> None:
     with pytest.raises(ModelError, match="`y` is listed twice"):
         Assembly(FlatModel(tensors("x", "y"), (), (0,), (1, 1)))

@@ -79,7 +79,7 @@ def _change(made: object, values: dict[str, object]) -> None:
         (tensor(1, shape=[2, 3, 3, 4]), "has 216 bytes"),
         (tensor(1, shape=[2, 3, -1, 3]), "has 216 bytes"),
         (tensor(1, shape=[2, 3, -3, 3]), "which cannot be"),
-        (tensor(0, shape=[1] * 9), "which cannot be"),
+        (tensor(0, shape=[1] * 17), "which cannot be"),
         (tensor(0, name="\x1b[2J"), "not printable"),
         (operator(inputs=[0, 1, 77]), r"inputs of operator 0 \(CONV_2D\) name tensor 77"),
         (operator(outputs=[-1]), r"outputs of operator 0 \(CONV_2D\) name tensor -1"),
@@ -93,6 +93,22 @@ def test_what_does_not_fit(change: Callable[[Writer], None], message: str) -> No
     change(writer)
     with pytest.raises(ModelError, match=message):
         read_flatbuffer(writer.pack())
+
+
+def test_names_inside_may_be_long_and_odd() -> None:
+    """The converter joins the names of all operators that it fuses."""
+    writer = small()
+    writer.graph.tensors[1].name = "\x1b[2J" + "model/conv;" * 300
+    name = read_flatbuffer(writer.pack()).tensors[1].name
+    assert name.startswith("?[2Jmodel/conv;")
+    assert len(name) == 1024
+
+
+def test_constants_need_not_be_read() -> None:
+    writer = small()
+    writer.graph.tensors[1].shape = [2, 3, 3, 4]
+    model = read_flatbuffer(writer.pack(), constants=False)
+    assert model.tensors[1].data is None
 
 
 SMALL = small().pack()
