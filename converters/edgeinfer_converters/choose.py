@@ -68,20 +68,22 @@ def make_plan(source: ModelFormat, profile: Profile, wishes: Wishes, *, quantize
     Raises UsageError for what cannot be built, CompatibilityError where the device has no such runtime.
     """
     _refuse_unbuilt(wishes)
-    decision = _choose_format(source, profile, wishes)
-    runtime = profile.runtime_for(RUNTIMES[source])
+    as_is = quantized or (source == "tflite" and _stays_tflite(profile, wishes))
+    target = source if as_is else "onnx"
+    decision = _choose_format(source, target, profile, wishes)
+    runtime = profile.runtime_for(RUNTIMES[target])
     if runtime is None:
         others = ", ".join(one.name for one in profile.runtime)
         raise CompatibilityError(
-            f"{profile.name} has no runtime for {source} models",
+            f"{profile.name} has no runtime for {target} models",
             hint=f"its runtimes: {others}; give a model in that format, or choose another profile",
         )
-    if source == "tflite" or quantized:
-        return Plan(source, runtime, (_as_is(source, wishes),), (decision,))
+    if as_is:
+        return Plan(target, runtime, (_as_is(source, wishes, quantized=quantized),), (decision,))
     if wishes.precision == "auto":
         candidates, passed_over = _auto(profile, runtime, wishes)
-        return Plan(source, runtime, candidates, (decision, *passed_over))
-    return _explicit(source, runtime, wishes, decision)
+        return Plan(target, runtime, candidates, (decision, *passed_over))
+    return _explicit(target, runtime, wishes, decision)
 
 
 def same_instruction_set(host: Host, profile: Profile) -> bool:
@@ -102,28 +104,47 @@ def _refuse_unbuilt(wishes: Wishes) -> None:
         )
 
 
-def _choose_format(source: ModelFormat, profile: Profile, wishes: Wishes) -> Decision:
-    if wishes.model_format not in ("auto", source):
+def _stays_tflite(profile: Profile, wishes: Wishes) -> bool:
+    """Whether a float TFLite model is packed as it is: it is float32, and nothing else is asked for."""
+    if wishes.model_format != "auto":
+        return wishes.model_format == "tflite"
+    return wishes.precision in ("auto", "float32") and profile.runtime_for(RUNTIMES["tflite"]) is not None
+
+
+def _choose_format(source: ModelFormat, target: ModelFormat, profile: Profile, wishes: Wishes) -> Decision:
+    if wishes.model_format not in ("auto", target):
+        kind = "quantized tflite" if source == "tflite" else source
         raise UsageError(
-            f"--format {wishes.model_format}: this version emits {source} from {source} models only",
-            hint=f"what works: --format auto, --format {source}",
+            f"--format {wishes.model_format}: this version emits {target} from {kind} models only",
+            hint=f"what works: --format auto, --format {target}",
         )
-    if wishes.model_format == source:
-        return Decision(what="format", choice=source, reason="asked for")
+    if wishes.model_format == target:
+        return Decision(what="format", choice=target, reason="asked for")
+    if source != target:
+        has_tflite = profile.runtime_for(RUNTIMES["tflite"]) is not None
+        reason = f"{profile.name} has no runtime for tflite models"
+        if has_tflite:
+            reason = f"imported: this version emits {wishes.precision} from a .tflite model as {target}"
+        return Decision(what="format", choice=target, reason=reason)
     if profile.runtime and profile.runtime[0].name != RUNTIMES[source]:
         reason = f"the model's own; the profile would prefer one for {profile.runtime[0].name}"
         return Decision(what="format", choice=source, reason=reason)
     return Decision(what="format", choice=source, reason="the model's own, and the profile's first runtime")
 
 
-def _as_is(source: ModelFormat, wishes: Wishes) -> Candidate:
-    if wishes.precision != "auto":
-        what = "a .tflite model is" if source == "tflite" else "a model that is quantized already is"
+def _as_is(source: ModelFormat, wishes: Wishes, *, quantized: bool) -> Candidate:
+    if quantized and wishes.precision != "auto":
         raise UsageError(
-            f"--precision {wishes.precision}: {what} packed as it is",
-            hint="leave --precision out, or convert the float ONNX model it was made from",
+            f"--precision {wishes.precision}: a model that is quantized already is packed as it is",
+            hint="leave --precision out, or convert the float model it was made from",
         )
-    return Candidate("as-is", "TFLite is not converted" if source == "tflite" else "quantized already")
+    if wishes.precision not in ("auto", "float32"):
+        raise UsageError(
+            f"--precision {wishes.precision}: with --format {source} a .tflite model is packed as it is",
+            hint=f"what works: --format onnx --precision {wishes.precision}",
+        )
+    reason = "quantized already" if quantized else "float32 already; --format onnx converts it"
+    return Candidate("as-is", reason)
 
 
 def _auto(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnx
 
-from edgeinfer.backends import BackendOptions, open_backend
+from edgeinfer.backends import BackendOptions, ModelFormat, open_backend
 from edgeinfer.bundle.keys import DEVELOPMENT_NAME, PrivateKey, development_key, load_private_key
 from edgeinfer.errors import ModelError, SettingsError, UsageError
 from edgeinfer.frames import TensorInfo
@@ -162,7 +162,7 @@ def _furnish(
         announce("preparing the graph")
         data = serialized(prepared_graph(source, plan.runtime))
         prepared = shelve(data)
-    inputs, outputs = _tensors(source, data, profile)
+    inputs, outputs = _tensors(source, data, plan.model_format, profile)
     spec = resolve_pipeline(file, inputs, outputs)
     if needs_threshold(spec) and options.calibration is None:
         raise UsageError(
@@ -193,15 +193,16 @@ def _furnish(
         estimator=find_estimator(profile, plan.runtime.name) if on_cpu else None,
         on_cpu=on_cpu,
         effort=options.effort,
+        model_format=plan.model_format,
     )
 
 
 def _tensors(
-    source: Source, data: bytes, profile: Profile
+    source: Source, data: bytes, model_format: ModelFormat, profile: Profile
 ) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
     """Inputs and outputs from the runtime, as on the device: not all have a shape in the file."""
     try:
-        with open_backend(data, source.model_format, local_options(profile)) as backend:
+        with open_backend(data, model_format, local_options(profile)) as backend:
             return backend.inputs, backend.outputs
     except ModelError as error:
         raise ModelError(f"{source.path}: {error.message}", hint=error.hint) from error
@@ -215,13 +216,13 @@ def _with_threshold(workshop: Workshop, emitted: EmittedModel) -> PipelineSpec:
     samples = workshop.data.all_calibration
     if not needs_threshold(workshop.spec) or samples is None:
         return workshop.spec
-    with open_backend(emitted.data, workshop.source.model_format, BackendOptions()) as backend:
+    with open_backend(emitted.data, workshop.model_format, BackendOptions()) as backend:
         return learn_threshold(backend, track(samples, len(samples), "learning the threshold"), workshop.spec)
 
 
 def _golden(workshop: Workshop, emitted: EmittedModel, spec: PipelineSpec) -> tuple[dict[str, bytes], int]:
     # One thread: what goes into the bundle must not depend on how many cores this machine has.
-    with open_backend(emitted.data, workshop.source.model_format, BackendOptions()) as backend:
+    with open_backend(emitted.data, workshop.model_format, BackendOptions()) as backend:
         tolerance = tolerance_db(emitted.precision, spec, emitted.comparison.worst_sqnr_db)
         return golden_members(
             backend,
@@ -335,7 +336,7 @@ def _write_details(
         samples=data.verification,
         count=data.verification_count,
     )
-    found = examine(subject, parcel.provenance, workshop.source.data)
+    found = examine(subject, parcel.provenance, workshop.source.data, workshop.source.model_format)
     report = replace(report, details=found.details)
     write_report(folder, report, found.pictures)
     return report

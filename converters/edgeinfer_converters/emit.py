@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -9,7 +10,7 @@ from itertools import islice
 
 import onnx
 
-from edgeinfer.backends import Backend, BackendOptions, open_backend
+from edgeinfer.backends import Backend, BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import BudgetError, DataError
 from edgeinfer.frames import Array
 from edgeinfer.host import Host, available_cores
@@ -40,7 +41,7 @@ MAX_COMPARED = 64
 class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
     `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
-    `oddities`: what calibrating has noticed about its samples."""
+    `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model."""
 
     source: Source
     prepared: Shelved | None
@@ -54,6 +55,7 @@ class Workshop:
     estimator: Estimator | None = None
     on_cpu: bool = True
     effort: str = "default"
+    model_format: ModelFormat = "onnx"
     oddities: Oddities = field(default_factory=Oddities)
     _calibrations: list[Calibration] = field(default_factory=list)
 
@@ -180,14 +182,14 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
     samples = track(
         workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
     )
-    with open_backend(data, workshop.source.model_format, options) as converted:
+    with open_backend(data, workshop.model_format, options) as converted:
         if workshop.prepared is None:
             comparison = compare(None, converted, samples, workshop.spec, workshop.labels)
             return EmittedModel(candidate.precision, data, comparison)
         # The model as it came, not the cleaned graph: what cleaning breaks shows here too.
         with open_backend(workshop.source.data, workshop.source.model_format, options) as reference:
             comparison = compare(reference, converted, samples, workshop.spec, workshop.labels)
-            timing = _time(workshop, candidate, reference, converted, options.threads)
+            timing = _time(workshop, candidate, reference, converted, options)
     return EmittedModel(candidate.precision, data, comparison, timing, forecast, twin, decisions)
 
 
@@ -214,13 +216,22 @@ def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:
 
 
 def _time(
-    workshop: Workshop, candidate: Candidate, reference: Backend, converted: Backend, threads: int
+    workshop: Workshop,
+    candidate: Candidate,
+    reference: Backend,
+    converted: Backend,
+    options: BackendOptions,
 ) -> Timing | None:
-    if not workshop.timed or candidate.precision == "float32":
+    if not workshop.timed or candidate.precision == "float32" or workshop.prepared is None:
         return None
     inputs = next(iter(workshop.data.verification)).inputs
     announce("measuring speed")
-    return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=threads)
+    with contextlib.ExitStack() as opened:
+        if workshop.model_format != workshop.source.model_format:
+            # What could be had instead is the float graph in the same runtime, not the source in another.
+            rival = open_backend(workshop.prepared.read(), workshop.model_format, options)
+            reference = opened.enter_context(rival)
+        return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=options.threads)
 
 
 def _forecast(workshop: Workshop, candidate: Candidate, data: bytes) -> Forecast | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.importers.onnx import is_quantized, read_onnx
 from edgeinfer_converters.importers.tflite import read_tflite
+from edgeinfer_converters.importers.tflite_graph.graph import import_graph
+from edgeinfer_converters.importers.tflite_graph.graph import is_quantized as is_quantized_tflite
 from edgeinfer_converters.shelf import Shelved, shelve
 
 FORMATS: dict[str, ModelFormat] = {".onnx": "onnx", ".tflite": "tflite"}
@@ -20,7 +24,10 @@ FORMATS: dict[str, ModelFormat] = {".onnx": "onnx", ".tflite": "tflite"}
 
 @dataclass(frozen=True)
 class Source:
-    """A model that was read. It waits on disk: the steps between reading and verifying do not need it."""
+    """A model that was read. It waits on disk: the steps between reading and verifying do not need it.
+
+    `quantized`: it computes with integers that stand for real numbers, and is packed as it is.
+    """
 
     path: Path
     model_format: ModelFormat
@@ -34,7 +41,7 @@ class Source:
 
     @property
     def graph(self) -> onnx.ModelProto | None:
-        """An ONNX model's graph, parsed anew each time."""
+        """An ONNX model's graph, parsed anew each time; None for a TFLite model, see `prepared_graph`."""
         return onnx.load_from_string(self.data) if self.model_format == "onnx" else None
 
 
@@ -52,15 +59,20 @@ def read_source(path: Path, *, runnable: bool = True) -> Source:
             hint="export other formats to ONNX first",
         )
     if model_format == "tflite":
-        return Source(path, "tflite", shelve(read_tflite(path)), quantized=False)
+        return _tflite_source(path)
     graph = read_onnx(path, runnable=runnable)
     return Source(path, "onnx", shelve(serialized(graph)), quantized=is_quantized(graph))
 
 
 def prepared_graph(source: Source, runtime: Runtime) -> onnx.ModelProto:
-    """The cleaned graph of a float ONNX model, in what the profile's runtime reads."""
+    """The cleaned graph of a float model, in what the profile's runtime reads.
+
+    Raises ModelError: a TFLite model with operators that have no equal in ONNX, or what `prepare` raises.
+    """
     graph = source.graph
-    assert graph is not None  # noqa: S101  # callers have an ONNX source
+    if graph is None:
+        with _naming(source.path):
+            graph = import_graph(source.data)
     return prepare(graph, max_opset=runtime.max_opset, max_ir_version=runtime.max_ir_version)
 
 
@@ -82,3 +94,19 @@ def serialized(graph: onnx.ModelProto) -> bytes:
     """The bytes of a graph, the same in every run."""
     data: bytes = graph.SerializeToString(deterministic=True)
     return data
+
+
+def _tflite_source(path: Path) -> Source:
+    data = read_tflite(path)
+    with _naming(path):
+        quantized = is_quantized_tflite(data)
+    return Source(path, "tflite", shelve(data), quantized)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say which file a ModelError is about."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{path}: {error.message}", hint=error.hint) from error

@@ -9,7 +9,15 @@ from edgeinfer.errors import CompatibilityError, UsageError
 from edgeinfer.host import Host
 from edgeinfer.profile import Cpu, Profile, load_profile, profile_names
 from edgeinfer.strict import replace
-from edgeinfer_converters.choose import MIXED_SHARES, Plan, Wishes, make_plan, same_instruction_set
+from edgeinfer_converters.choose import (
+    MIXED_SHARES,
+    Format,
+    Plan,
+    Precision,
+    Wishes,
+    make_plan,
+    same_instruction_set,
+)
 
 PI = load_profile("raspberry-pi-4")
 JETSON = load_profile("jetson-orin-nano")
@@ -108,24 +116,63 @@ def test_what_is_refused_says_what_works(wishes: Wishes, message: str, hint: str
     assert hint in caught.value.hint
 
 
-@pytest.mark.parametrize(("source", "quantized"), [("tflite", False), ("onnx", True)])
-def test_some_models_are_packed_as_they_are(source: ModelFormat, *, quantized: bool) -> None:
-    made = plan(Wishes(calibrated=True), source=source, quantized=quantized)
-    assert tried(made) == ["as-is"]
+@pytest.mark.parametrize("source", ["tflite", "onnx"])
+def test_quantized_models_are_packed_as_they_are(source: ModelFormat) -> None:
+    made = plan(Wishes(calibrated=True), source=source, quantized=True)
+    assert (made.model_format, tried(made), made.candidates[0].reason) == (
+        source,
+        ["as-is"],
+        "quantized already",
+    )
     with pytest.raises(UsageError, match="packed as it is"):
-        plan(Wishes(precision="float32"), source=source, quantized=quantized)
+        plan(Wishes(precision="float32"), source=source, quantized=True)
 
 
-def test_the_format_may_be_named() -> None:
-    made = plan(Wishes(model_format="tflite"), source="tflite")
+def test_a_quantized_tflite_model_stays_one() -> None:
+    made = plan(Wishes(model_format="tflite"), source="tflite", quantized=True)
     assert made.decisions[0].reason == "asked for"
-    with pytest.raises(UsageError, match="--format onnx"):
-        plan(Wishes(model_format="onnx"), source="tflite")
+    with pytest.raises(UsageError, match="emits tflite from quantized tflite models only") as caught:
+        plan(Wishes(model_format="onnx"), source="tflite", quantized=True)
+    assert "--format tflite" in caught.value.hint
+
+
+@pytest.mark.parametrize("model_format", ["auto", "tflite"])
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_a_float_tflite_model_stays_one_if_nothing_else_is_asked_for(
+    model_format: Format, precision: Precision
+) -> None:
+    wishes = Wishes(model_format=model_format, precision=precision, calibrated=True)
+    made = plan(wishes, source="tflite")
+    assert (made.model_format, tried(made), made.runtime.name) == ("tflite", ["as-is"], "tflite")
+    assert "--format onnx converts it" in made.candidates[0].reason
+
+
+@pytest.mark.parametrize("precision", ["int8", "mixed", "float16"])
+def test_a_float_tflite_model_becomes_onnx_for_other_precisions(precision: Precision) -> None:
+    made = plan(Wishes(precision=precision, calibrated=True), source="tflite")
+    assert (made.model_format, made.runtime.name) == ("onnx", "onnxruntime")
+    assert set(tried(made)) == {precision}
+    assert f"emits {precision} from a .tflite model as onnx" in made.decisions[0].reason
+    with pytest.raises(UsageError, match="packed as it is") as caught:
+        plan(Wishes(model_format="tflite", precision=precision, calibrated=True), source="tflite")
+    assert caught.value.hint == f"what works: --format onnx --precision {precision}"
+
+
+def test_onnx_may_be_asked_for() -> None:
+    made = plan(Wishes(model_format="onnx", calibrated=True), source="tflite")
+    assert tried(made) == ["int8", "mixed", "mixed", "float32"]
+    assert made.decisions[0].reason == "asked for"
+
+
+def test_a_float_tflite_model_becomes_onnx_where_nothing_else_runs() -> None:
+    made = plan(Wishes(), source="tflite", profile=JETSON)
+    assert (made.model_format, tried(made)) == ("onnx", ["float16", "float32"])
+    assert made.decisions[0].reason == "jetson-orin-nano has no runtime for tflite models"
 
 
 def test_a_profile_without_the_runtime() -> None:
     with pytest.raises(CompatibilityError, match="jetson-orin-nano has no runtime for tflite") as caught:
-        plan(Wishes(), source="tflite", profile=JETSON)
+        plan(Wishes(), source="tflite", profile=JETSON, quantized=True)
     assert "onnxruntime" in caught.value.hint
 
 

@@ -12,7 +12,9 @@ from edgeinfer.errors import CompatibilityError, ModelError
 from edgeinfer.profile import load_profile
 from edgeinfer.strict import replace
 from edgeinfer_converters.source import check_readable, prepared_graph, read_source, serialized
+from tests.fixtures import tflite
 from tests.fixtures.models import doubler, image_classifier
+from tests.fixtures.tflite_graphs import network
 
 PI = load_profile("raspberry-pi-4")
 
@@ -55,9 +57,36 @@ def test_the_prepared_graph_is_what_the_runtime_reads(model: Path) -> None:
     assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
 
 
+def test_a_float_tflite_model(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(network())
+    source = read_source(tmp_path / "m.tflite")
+    assert (source.model_format, source.quantized, source.graph) == ("tflite", False, None)
+    assert source.data == network()
+    runtime = PI.runtime_for("onnxruntime")
+    assert runtime is not None
+    graph = prepared_graph(source, runtime)
+    assert [one.name for one in graph.graph.input] == ["image"]
+    assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
+
+
+def test_a_quantized_tflite_model(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(tflite.doubler(quantization=(0.5, 3)))
+    assert read_source(tmp_path / "m.tflite").quantized
+
+
+def test_a_tflite_model_with_an_operator_that_nobody_knows(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(network(mystery=True))
+    source = read_source(tmp_path / "m.tflite")
+    runtime = PI.runtime_for("onnxruntime")
+    assert runtime is not None
+    with pytest.raises(ModelError, match=r"m.tflite: operators without an equal in ONNX: custom Mystery"):
+        prepared_graph(source, runtime)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("damaged.tflite", "damaged.tflite: a damaged TFLite model"),
         ("gone.onnx", "no such model file"),
         ("folder.onnx", "is a folder"),
         ("empty.onnx", "is empty"),
@@ -72,6 +101,7 @@ def test_what_is_no_model(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "empty.onnx").write_bytes(b"")
     for other in ("random.onnx", "random.tflite", "model.h5", "model"):
         (tmp_path / other).write_bytes(bytes(range(256)))
+    (tmp_path / "damaged.tflite").write_bytes(network()[:100])
     with pytest.raises(ModelError, match=message):
         read_source(tmp_path / name)
 

@@ -1,1 +1,1 @@
-"""Model formats that can be read, a module each: `onnx` becomes a graph, `tflite` is packed as it is."""
+"""Readers of model formats: `onnx` and float `tflite_graph` become graphs, `tflite` is packed as it is."""

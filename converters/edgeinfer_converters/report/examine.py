@@ -56,7 +56,9 @@ class Examination:
     pictures: tuple[Picture | None, ...]
 
 
-def examine(subject: Subject, provenance: Provenance, source: bytes) -> Examination:
+def examine(
+    subject: Subject, provenance: Provenance, source: bytes, source_format: ModelFormat = "onnx"
+) -> Examination:
     """Run both models on all samples, and some samples through both graphs.
 
     `source` is the model as it came. Raises ModelError, DataError.
@@ -67,7 +69,7 @@ def examine(subject: Subject, provenance: Provenance, source: bytes) -> Examinat
         converted = open_models.enter_context(open_backend(subject.emitted, subject.model_format, options))
         reference = None
         if subject.graph is not None:
-            reference = open_models.enter_context(open_backend(source, subject.model_format, options))
+            reference = open_models.enter_context(open_backend(source, source_format, options))
         quality, cases = _compare(subject, converted, reference)
     details = Details(
         provenance=provenance,
