@@ -62,28 +62,66 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
 
-def make_plan(source: ModelFormat, profile: Profile, wishes: Wishes, *, quantized: bool) -> Plan:
-    """The plan for a model. `quantized`: it holds integer operators already.
+def make_plans(source: ModelFormat, profile: Profile, wishes: Wishes, *, quantized: bool) -> tuple[Plan, ...]:
+    """The plans for a model, one for each format that it could have, the preferred one first.
 
+    `quantized`: it holds integer operators already, and is packed as it is.
     Raises UsageError for what cannot be built, CompatibilityError where the device has no such runtime.
     """
     _refuse_unbuilt(wishes)
-    as_is = quantized or (source == "tflite" and _stays_tflite(profile, wishes))
-    target = source if as_is else "onnx"
-    decision = _choose_format(source, target, profile, wishes)
-    runtime = profile.runtime_for(RUNTIMES[target])
+    if quantized or (source == "tflite" and _stays_tflite(profile, wishes)):
+        return (_packed(source, profile, wishes, quantized=quantized),)
+    if wishes.model_format != "auto":
+        decision = Decision(what="format", choice=wishes.model_format, reason="asked for")
+        return (_plan(wishes.model_format, profile, wishes, decision),)
+    formats = [model_format for one in profile.runtime for model_format in _formats_of(one)]
+    return tuple(
+        _plan(model_format, profile, wishes, _by_preference(model_format, place, profile))
+        for place, model_format in enumerate(formats)
+    )
+
+
+def _plan(model_format: ModelFormat, profile: Profile, wishes: Wishes, decision: Decision) -> Plan:
+    runtime = _runtime_for(model_format, profile)
+    if wishes.precision == "auto":
+        candidates, passed_over = _auto(profile, runtime, wishes)
+        return Plan(model_format, runtime, candidates, (decision, *passed_over))
+    return _explicit(model_format, runtime, wishes, decision)
+
+
+def _packed(source: ModelFormat, profile: Profile, wishes: Wishes, *, quantized: bool) -> Plan:
+    """The plan for a model that is packed as it came."""
+    if wishes.model_format not in ("auto", source):
+        raise UsageError(
+            f"--format {wishes.model_format}: a model that is quantized already keeps its format, {source}",
+            hint="leave --format out, or convert the float model it was made from",
+        )
+    reason = "asked for" if wishes.model_format == source else "the model's own"
+    decision = Decision(what="format", choice=source, reason=reason)
+    candidate = _as_is(source, wishes, quantized=quantized)
+    return Plan(source, _runtime_for(source, profile), (candidate,), (decision,))
+
+
+def _runtime_for(model_format: ModelFormat, profile: Profile) -> Runtime:
+    runtime = profile.runtime_for(RUNTIMES[model_format])
     if runtime is None:
         others = ", ".join(one.name for one in profile.runtime)
         raise CompatibilityError(
-            f"{profile.name} has no runtime for {target} models",
-            hint=f"its runtimes: {others}; give a model in that format, or choose another profile",
+            f"{profile.name} has no runtime for {model_format} models",
+            hint=f"its runtimes: {others}; choose another --format, or another profile",
         )
-    if as_is:
-        return Plan(target, runtime, (_as_is(source, wishes, quantized=quantized),), (decision,))
-    if wishes.precision == "auto":
-        candidates, passed_over = _auto(profile, runtime, wishes)
-        return Plan(target, runtime, candidates, (decision, *passed_over))
-    return _explicit(target, runtime, wishes, decision)
+    return runtime
+
+
+def _formats_of(runtime: Runtime) -> list[ModelFormat]:
+    return [model_format for model_format, name in RUNTIMES.items() if name == runtime.name]
+
+
+def _by_preference(model_format: ModelFormat, place: int, profile: Profile) -> Decision:
+    reason = f"for {profile.runtime[0].name}, the first of the profile's runtimes"
+    if place:
+        reason = f"for {RUNTIMES[model_format]}, the next of the profile's runtimes"
+    return Decision(what="format", choice=model_format, reason=reason)
 
 
 def same_instruction_set(host: Host, profile: Profile) -> bool:
@@ -106,30 +144,9 @@ def _refuse_unbuilt(wishes: Wishes) -> None:
 
 def _stays_tflite(profile: Profile, wishes: Wishes) -> bool:
     """Whether a float TFLite model is packed as it is: it is float32, and nothing else is asked for."""
-    if wishes.model_format != "auto":
-        return wishes.model_format == "tflite"
-    return wishes.precision in ("auto", "float32") and profile.runtime_for(RUNTIMES["tflite"]) is not None
-
-
-def _choose_format(source: ModelFormat, target: ModelFormat, profile: Profile, wishes: Wishes) -> Decision:
-    if wishes.model_format not in ("auto", target):
-        kind = "quantized tflite" if source == "tflite" else source
-        raise UsageError(
-            f"--format {wishes.model_format}: this version emits {target} from {kind} models only",
-            hint=f"what works: --format auto, --format {target}",
-        )
-    if wishes.model_format == target:
-        return Decision(what="format", choice=target, reason="asked for")
-    if source != target:
-        has_tflite = profile.runtime_for(RUNTIMES["tflite"]) is not None
-        reason = f"{profile.name} has no runtime for tflite models"
-        if has_tflite:
-            reason = f"imported: this version emits {wishes.precision} from a .tflite model as {target}"
-        return Decision(what="format", choice=target, reason=reason)
-    if profile.runtime and profile.runtime[0].name != RUNTIMES[source]:
-        reason = f"the model's own; the profile would prefer one for {profile.runtime[0].name}"
-        return Decision(what="format", choice=source, reason=reason)
-    return Decision(what="format", choice=source, reason="the model's own, and the profile's first runtime")
+    if wishes.model_format == "onnx" or profile.runtime_for(RUNTIMES["tflite"]) is None:
+        return False
+    return wishes.precision == "float32" or (wishes.precision == "auto" and not wishes.calibrated)
 
 
 def _as_is(source: ModelFormat, wishes: Wishes, *, quantized: bool) -> Candidate:
@@ -138,13 +155,7 @@ def _as_is(source: ModelFormat, wishes: Wishes, *, quantized: bool) -> Candidate
             f"--precision {wishes.precision}: a model that is quantized already is packed as it is",
             hint="leave --precision out, or convert the float model it was made from",
         )
-    if wishes.precision not in ("auto", "float32"):
-        raise UsageError(
-            f"--precision {wishes.precision}: with --format {source} a .tflite model is packed as it is",
-            hint=f"what works: --format onnx --precision {wishes.precision}",
-        )
-    reason = "quantized already" if quantized else "float32 already; --format onnx converts it"
-    return Candidate("as-is", reason)
+    return Candidate("as-is", "quantized already" if quantized else "float32 already")
 
 
 def _auto(

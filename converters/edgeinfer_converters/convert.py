@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 
-from edgeinfer.backends import BackendOptions, ModelFormat, open_backend
+from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.bundle.keys import DEVELOPMENT_NAME, PrivateKey, development_key, load_private_key
-from edgeinfer.errors import ModelError, SettingsError, UsageError
-from edgeinfer.frames import TensorInfo
+from edgeinfer.errors import SettingsError
 from edgeinfer.host import Host, detect_host, host_profile
 from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, load_profile
 from edgeinfer.strict import replace
 from edgeinfer_converters.advice import advice
-from edgeinfer_converters.choose import (
-    Decision,
-    Format,
-    Plan,
-    Precision,
-    Wishes,
-    make_plan,
-    same_instruction_set,
-)
-from edgeinfer_converters.data import Data, open_data
-from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
-from edgeinfer_converters.estimate import find_estimator
+from edgeinfer_converters.choose import Decision, make_plans
+from edgeinfer_converters.data import Data
+from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop
+from edgeinfer_converters.furnish import furnish
 from edgeinfer_converters.golden import golden_members, tolerance_db
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.heap import give_back
+from edgeinfer_converters.options import BuildOptions
+from edgeinfer_converters.oriented import TurnedSamples, device_spec
 from edgeinfer_converters.pack import Parcel, pack
 from edgeinfer_converters.progress import announce, track
 from edgeinfer_converters.provenance import (
@@ -54,33 +46,13 @@ from edgeinfer_converters.report import (
     check_report_folder,
     write_report,
 )
-from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
+from edgeinfer_converters.resolve import read_pipeline
+from edgeinfer_converters.rivals import emit_fastest
 from edgeinfer_converters.saturation import Saturated, saturated_tensors
-from edgeinfer_converters.shelf import shelve
-from edgeinfer_converters.source import Source, check_readable, prepared_graph, read_source, serialized
+from edgeinfer_converters.source import read_source
 from edgeinfer_converters.threshold import learn_threshold, needs_threshold
 
 HOST = "host"
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """The command line of `build`."""
-
-    model: Path
-    profile: str
-    pipeline: Path
-    output: Path
-    calibration: Path | None = None
-    evaluation: Path | None = None
-    model_format: Format = "auto"
-    precision: Precision = "auto"
-    prune: str = "none"
-    max_drop: float = 0.01
-    effort: str = "default"
-    key: Path | None = None
-    report: Path | None = None
-    seed: int = 0
 
 
 def build(options: BuildOptions) -> Report:
@@ -92,10 +64,10 @@ def build(options: BuildOptions) -> Report:
     file = read_pipeline(options.pipeline)
     announce(f"reading {options.model.name}")
     source = read_source(options.model)
-    plan = make_plan(source.model_format, profile, _wishes(options), quantized=source.quantized)
-    workshop = _furnish(options, source, plan, profile, file, host)
+    plans = make_plans(source.model_format, profile, options.wishes, quantized=source.quantized)
+    workshops = furnish(options, source, plans, profile, file, host)
     give_back()
-    outcome = emit_best(workshop, plan)
+    plan, workshop, outcome = emit_fastest(plans, workshops)
     emitted = outcome.chosen
     spec = _with_threshold(workshop, emitted)
     golden, golden_count = _golden(workshop, emitted, spec)
@@ -104,7 +76,7 @@ def build(options: BuildOptions) -> Report:
         model=emitted.data,
         model_format=plan.model_format,
         precision=emitted.precision,
-        pipeline=spec,
+        pipeline=device_spec(spec, emitted.file.layouts),
         labels=file.labels,
         profile=profile,
         runtime=plan.runtime,
@@ -116,7 +88,7 @@ def build(options: BuildOptions) -> Report:
     pack(parcel, options.output, key)
     report = _report(options, workshop, parcel, outcome, golden_count, warnings)
     if options.report is not None:
-        report = _write_details(options.report, report, workshop, emitted, parcel)
+        report = _write_details(options.report, report, workshop, emitted, parcel, spec)
     return report
 
 
@@ -142,81 +114,11 @@ def _key(options: BuildOptions) -> PrivateKey:
     return development_key() if options.key is None else load_private_key(options.key)
 
 
-def _wishes(options: BuildOptions) -> Wishes:
-    return Wishes(
-        model_format=options.model_format,
-        precision=options.precision,
-        prune=options.prune,
-        calibrated=options.calibration is not None,
-    )
-
-
-def _furnish(
-    options: BuildOptions, source: Source, plan: Plan, profile: Profile, file: PipelineFile, host: Host
-) -> Workshop:
-    as_is = plan.candidates[0].precision == "as-is"
-    if as_is:
-        check_readable(source, profile, plan.runtime)
-        data, prepared = source.data, None
-    else:
-        announce("preparing the graph")
-        data = serialized(prepared_graph(source, plan.runtime))
-        prepared = shelve(data)
-    inputs, outputs = _tensors(source, data, plan.model_format, profile)
-    spec = resolve_pipeline(file, inputs, outputs)
-    if needs_threshold(spec) and options.calibration is None:
-        raise UsageError(
-            f'{file.path}: threshold = "auto" is learnt from --calibration data, and there are none',
-            hint="give --calibration with normal data, or a number as the threshold",
-        )
-    samples = open_data(
-        options.calibration,
-        options.evaluation,
-        spec,
-        file.labels,
-        inputs,
-        effort=options.effort,
-        seed=options.seed,
-    )
-    on_cpu = _runs_on_cpu(plan)
-    timed = same_instruction_set(host, profile) and on_cpu
-    return Workshop(
-        source=source,
-        prepared=prepared,
-        spec=spec,
-        labels=file.labels,
-        profile=profile,
-        host=host,
-        data=samples,
-        max_drop=options.max_drop,
-        timed=timed,
-        estimator=find_estimator(profile, plan.runtime.name) if on_cpu else None,
-        on_cpu=on_cpu,
-        effort=options.effort,
-        model_format=plan.model_format,
-    )
-
-
-def _tensors(
-    source: Source, data: bytes, model_format: ModelFormat, profile: Profile
-) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
-    """Inputs and outputs from the runtime, as on the device: not all have a shape in the file."""
-    try:
-        with open_backend(data, model_format, local_options(profile)) as backend:
-            return backend.inputs, backend.outputs
-    except ModelError as error:
-        raise ModelError(f"{source.path}: {error.message}", hint=error.hint) from error
-
-
-def _runs_on_cpu(plan: Plan) -> bool:
-    return set(plan.runtime.providers) <= {"CPUExecutionProvider"}
-
-
 def _with_threshold(workshop: Workshop, emitted: EmittedModel) -> PipelineSpec:
     samples = workshop.data.all_calibration
     if not needs_threshold(workshop.spec) or samples is None:
         return workshop.spec
-    with open_backend(emitted.data, workshop.model_format, BackendOptions()) as backend:
+    with emitted.file.open(BackendOptions()) as backend:
         return learn_threshold(backend, track(samples, len(samples), "learning the threshold"), workshop.spec)
 
 
@@ -226,7 +128,7 @@ def _golden(workshop: Workshop, emitted: EmittedModel, spec: PipelineSpec) -> tu
         tolerance = tolerance_db(emitted.precision, spec, emitted.comparison.worst_sqnr_db)
         return golden_members(
             backend,
-            workshop.data.verification,
+            TurnedSamples(workshop.data.verification, emitted.file.layouts),
             spec,
             min_sqnr_db=tolerance,
             model_bytes=len(emitted.data),
@@ -304,7 +206,7 @@ def _report(
         forecast=emitted.forecast,
         timing_note=_timing_note(workshop, parcel, emitted),
         next_step=_next_step(options, parcel, workshop.host),
-        integer=_integer(parcel),
+        integer=_integer(emitted),
         development_key="" if options.key else str(user_trust_folder() / DEVELOPMENT_NAME),
     )
 
@@ -312,26 +214,31 @@ def _report(
 def _advice(options: BuildOptions, workshop: Workshop, emitted: EmittedModel) -> tuple[str, ...]:
     calibration, evaluation = workshop.calibrated_on, workshop.data.evaluation
     saturated: tuple[Saturated, ...] = ()
-    if emitted.twin is not None and calibration is not None and evaluation is not None:
-        quantized = onnx.load_from_string(emitted.data)
+    quantized = emitted.graph if emitted.twin is not None else None
+    if emitted.twin is not None and quantized is not None and calibration and evaluation:
         inputs = ((sample.inputs for sample in samples) for samples in (calibration, evaluation))
         saturated = saturated_tensors(emitted.twin, infer_shapes(quantized), *inputs)
     return advice(calibration, emitted.comparison, options.max_drop, saturated, workshop.oddities)
 
 
 def _write_details(
-    folder: Path, report: Report, workshop: Workshop, emitted: EmittedModel, parcel: Parcel
+    folder: Path,
+    report: Report,
+    workshop: Workshop,
+    emitted: EmittedModel,
+    parcel: Parcel,
+    spec: PipelineSpec,
 ) -> Report:
     """Both files of `--report`; the report with the details that only they are worth."""
     from edgeinfer_converters.report.examine import Subject, examine  # pictures bring OpenCV
 
     data = workshop.data
     subject = Subject(
-        emitted=emitted.data,
-        model_format=parcel.model_format,
+        file=emitted.file,
+        written=emitted.graph,
         precision=emitted.precision,
         graph=emitted.twin or workshop.graph,
-        spec=parcel.pipeline,
+        spec=spec,
         labels=parcel.labels,
         samples=data.verification,
         count=data.verification_count,
@@ -342,10 +249,13 @@ def _write_details(
     return report
 
 
-def _integer(parcel: Parcel) -> IntegerFacts | None:
-    if parcel.precision not in ("int8", "mixed") or parcel.model_format != "onnx":
+def _integer(emitted: EmittedModel) -> IntegerFacts | None:
+    if emitted.precision not in ("int8", "mixed"):
         return None
-    found = integer_share(infer_shapes(onnx.load_from_string(parcel.model)))
+    if emitted.file.work is not None:
+        work = emitted.file.work
+        return IntegerFacts(macs=work.macs, integer_macs=work.integer_macs, float_nodes=work.floats)
+    found = integer_share(infer_shapes(onnx.load_from_string(emitted.data)))
     return IntegerFacts(macs=found.macs, integer_macs=found.integer_macs, float_nodes=found.float_nodes)
 
 

@@ -16,22 +16,25 @@ from edgeinfer.frames import Array
 from edgeinfer.host import Host, available_cores
 from edgeinfer.places import cache_folder
 from edgeinfer.processing.spec import PipelineSpec
-from edgeinfer.profile import Profile
+from edgeinfer.profile import Integer, Profile
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
 from edgeinfer_converters.estimate import Estimator, Forecast
-from edgeinfer_converters.float16 import to_float16
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
 from edgeinfer_converters.measure import Timing, measure
+from edgeinfer_converters.model_file import ModelFile, write_model
 from edgeinfer_converters.oddities import Oddities
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.ranges import CHOICES, Method
 from edgeinfer_converters.samples import Samples
-from edgeinfer_converters.shelf import Shelved
+from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.source import Source, serialized
 from edgeinfer_converters.verify import Comparison, compare
+
+TFLITE_INTEGER = Integer(activation="int8")
+"""The integer form of TFLite files, on every processor."""
 
 MAX_COMPARED = 64
 """Samples on which candidates of high effort are compared; they are held in memory."""
@@ -41,7 +44,8 @@ MAX_COMPARED = 64
 class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
     `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
-    `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model."""
+    `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model.
+    `as_is`: the inputs that keep the source model's order of axes."""
 
     source: Source
     prepared: Shelved | None
@@ -56,6 +60,7 @@ class Workshop:
     on_cpu: bool = True
     effort: str = "default"
     model_format: ModelFormat = "onnx"
+    as_is: frozenset[str] = frozenset()
     oddities: Oddities = field(default_factory=Oddities)
     _calibrations: list[Calibration] = field(default_factory=list)
 
@@ -75,7 +80,7 @@ class Workshop:
         Raises DataError without calibration data.
         """
         calibration, samples = self.calibration(), self._samples()
-        aims = Aims(self.profile.integer, self.on_cpu, float_share)
+        aims = self._aims(float_share)
         made = {
             method: to_int8(
                 calibration,
@@ -108,6 +113,15 @@ class Workshop:
             self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted, cache_folder()))
         return self._calibrations[0]
 
+    def write(self, graph: onnx.ModelProto, *, half: bool = False) -> ModelFile:
+        """The file of a graph in the workshop's format. Raises ModelError."""
+        return write_model(graph, self.model_format, half=half, as_is=self.as_is)
+
+    def _aims(self, float_share: float) -> Aims:
+        if self.model_format == "tflite":
+            return Aims(TFLITE_INTEGER, False, float_share, integer_results=True)
+        return Aims(self.profile.integer, self.on_cpu, float_share)
+
     def _samples(self) -> Samples:
         if self.data.calibration is None or self.prepared is None:
             raise DataError("int8 needs calibration data")
@@ -118,17 +132,30 @@ class Workshop:
 class EmittedModel:
     """A model that runs, and how it compares; its speed is either measured or estimated, or not known.
 
-    `twin`: the float graph that it was quantized from, where that is not the workshop's.
-    `decisions`: what was done for this model in particular.
+    `twin`: the float graph that it was quantized from, where that is not the workshop's. `written_from`: the
+    ONNX graph of a file in another format. `decisions`: what was done for this model in particular.
     """
 
     precision: Emitted
-    data: bytes
+    file: ModelFile
     comparison: Comparison
     timing: Timing | None = None
     forecast: Forecast | None = None
     twin: onnx.ModelProto | None = None
+    written_from: Shelved | None = None
     decisions: tuple[Decision, ...] = ()
+
+    @property
+    def graph(self) -> onnx.ModelProto | None:
+        """The ONNX graph of the file, parsed anew; None for a TFLite file that is packed as it is."""
+        if self.file.model_format == "onnx":
+            return onnx.load_from_string(self.data)
+        return None if self.written_from is None else onnx.load_from_string(self.written_from.read())
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        return self.file.data
 
 
 @dataclass(frozen=True)
@@ -175,40 +202,67 @@ def local_options(profile: Profile) -> BackendOptions:
 
 
 def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
-    data, twin, decisions = _converted(workshop, candidate)
-    forecast = _forecast(workshop, candidate, data)
+    made = _converted(workshop, candidate)
     give_back()
     options = local_options(workshop.profile)
     samples = track(
         workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
     )
-    with open_backend(data, workshop.model_format, options) as converted:
+    with made.file.open(options) as converted:
         if workshop.prepared is None:
             comparison = compare(None, converted, samples, workshop.spec, workshop.labels)
-            return EmittedModel(candidate.precision, data, comparison)
+            return EmittedModel(candidate.precision, made.file, comparison)
         # The model as it came, not the cleaned graph: what cleaning breaks shows here too.
         with open_backend(workshop.source.data, workshop.source.model_format, options) as reference:
             comparison = compare(reference, converted, samples, workshop.spec, workshop.labels)
             timing = _time(workshop, candidate, reference, converted, options)
-    return EmittedModel(candidate.precision, data, comparison, timing, forecast, twin, decisions)
+    emitted = EmittedModel(
+        candidate.precision,
+        made.file,
+        comparison,
+        timing,
+        twin=made.twin,
+        written_from=made.written_from,
+        decisions=made.decisions,
+    )
+    return replace(emitted, forecast=_forecast(workshop, emitted))
 
 
-def _converted(
-    workshop: Workshop, candidate: Candidate
-) -> tuple[bytes, onnx.ModelProto | None, tuple[Decision, ...]]:
-    """The model file, its float twin where that is not the workshop's graph, and what was decided."""
+@dataclass(frozen=True)
+class _Converted:
+    """`written_from`: only where the file itself is no graph: it takes memory."""
+
+    file: ModelFile
+    written_from: Shelved | None = None
+    twin: onnx.ModelProto | None = None
+    decisions: tuple[Decision, ...] = ()
+
+
+def _converted(workshop: Workshop, candidate: Candidate) -> _Converted:
     if workshop.prepared is None:
-        return workshop.source.data, None, ()
+        return _Converted(ModelFile(workshop.source.data, workshop.source.model_format))
     announce(f"emitting {candidate.precision}")
     if candidate.precision in ("int8", "mixed"):
         made = workshop.int8(candidate.float_share)
         decisions = tuple(
             Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
         )
-        return serialized(made.quantized), made.twin, decisions
-    if candidate.precision == "float16":
-        return serialized(to_float16(onnx.load_from_string(workshop.prepared.read()))), None, ()
-    return workshop.prepared.read(), None, ()
+        return _filed(workshop, made.quantized, made.twin, decisions)
+    graph = onnx.load_from_string(workshop.prepared.read())
+    return _filed(workshop, graph, half=candidate.precision == "float16")
+
+
+def _filed(
+    workshop: Workshop,
+    graph: onnx.ModelProto,
+    twin: onnx.ModelProto | None = None,
+    decisions: tuple[Decision, ...] = (),
+    *,
+    half: bool = False,
+) -> _Converted:
+    file = workshop.write(graph, half=half)
+    written_from = None if file.model_format == "onnx" else shelve(serialized(graph))
+    return _Converted(file, written_from, twin, decisions)
 
 
 def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:
@@ -229,17 +283,17 @@ def _time(
     with contextlib.ExitStack() as opened:
         if workshop.model_format != workshop.source.model_format:
             # What could be had instead is the float graph in the same runtime, not the source in another.
-            rival = open_backend(workshop.prepared.read(), workshop.model_format, options)
-            reference = opened.enter_context(rival)
+            rival = workshop.write(onnx.load_from_string(workshop.prepared.read()))
+            reference = opened.enter_context(rival.open(options))
         return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=options.threads)
 
 
-def _forecast(workshop: Workshop, candidate: Candidate, data: bytes) -> Forecast | None:
+def _forecast(workshop: Workshop, emitted: EmittedModel) -> Forecast | None:
     """What the profile's costs say of the float and the converted graph, where nothing can be measured."""
-    if workshop.timed or workshop.estimator is None or candidate.precision == "float16":
+    if workshop.timed or workshop.estimator is None or emitted.precision == "float16":
         return None
-    graph = workshop.graph
-    return None if graph is None else workshop.estimator.forecast(graph, onnx.load_from_string(data))
+    graph, converted = workshop.graph, emitted.graph
+    return None if graph is None or converted is None else workshop.estimator.forecast(graph, converted)
 
 
 def _fault(emitted: EmittedModel, max_drop: float) -> Fault | None:

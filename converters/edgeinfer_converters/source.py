@@ -21,6 +21,9 @@ from edgeinfer_converters.shelf import Shelved, shelve
 
 FORMATS: dict[str, ModelFormat] = {".onnx": "onnx", ".tflite": "tflite"}
 
+OWN_OPSET, OWN_IR_VERSION = 21, 10
+"""Of a graph that no ONNX runtime of a device has to read."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -73,7 +76,11 @@ def prepared_graph(source: Source, runtime: Runtime) -> onnx.ModelProto:
     if graph is None:
         with _naming(source.path):
             graph = import_graph(source.data)
-    return prepare(graph, max_opset=runtime.max_opset, max_ir_version=runtime.max_ir_version)
+    return prepare(
+        graph,
+        max_opset=runtime.max_opset or OWN_OPSET,
+        max_ir_version=runtime.max_ir_version or OWN_IR_VERSION,
+    )
 
 
 def check_readable(source: Source, profile: Profile, runtime: Runtime) -> None:

@@ -16,9 +16,10 @@ from edgeinfer.processing.spec import ClassificationOutput, PipelineSpec
 from edgeinfer.strict import replace
 from edgeinfer_converters.evaluate import Judge
 from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.model_file import ModelFile
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.provenance import Provenance
-from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.quantize.share import IntegerShare, integer_share
 from edgeinfer_converters.report.disagreement import Disagreements
 from edgeinfer_converters.report.facts import Details, MemoryFacts, Quality
 from edgeinfer_converters.report.kernels import float_nodes, kernel_counts, stored_bytes
@@ -34,12 +35,13 @@ SHOWN_CLASSES = 5
 @dataclass(frozen=True)
 class Subject:
     """What is examined. `graph`: the float graph that was quantized, None for a model packed as it came.
+    `written`: the graph that the file was written from.
 
     `spec` has its threshold learnt; `samples` can be iterated again and again, `count` are expected.
     """
 
-    emitted: bytes
-    model_format: ModelFormat
+    file: ModelFile
+    written: onnx.ModelProto | None
     precision: str
     graph: onnx.ModelProto | None
     spec: PipelineSpec
@@ -66,7 +68,7 @@ def examine(
     # One thread: sums in the same order on every machine, so that the same build gives the same page.
     options = BackendOptions()
     with contextlib.ExitStack() as open_models:
-        converted = open_models.enter_context(open_backend(subject.emitted, subject.model_format, options))
+        converted = open_models.enter_context(subject.file.open(options))
         reference = None
         if subject.graph is not None:
             reference = open_models.enter_context(open_backend(source, source_format, options))
@@ -108,14 +110,14 @@ def _compare(
 
 
 def _with_graphs(details: Details, subject: Subject) -> Details:
-    if subject.graph is None or subject.model_format != "onnx":
+    if subject.graph is None or subject.written is None:
         return details
     graph = infer_shapes(subject.graph)
-    emitted = infer_shapes(onnx.load_from_string(subject.emitted))
+    emitted = infer_shapes(subject.written)
     memory = MemoryFacts(reference_bytes=stored_bytes(graph), converted_bytes=stored_bytes(emitted))
     if subject.precision not in ("int8", "mixed"):
         return replace(details, memory=memory)
-    share = integer_share(emitted)
+    share = integer_share(emitted) if subject.file.model_format == "onnx" else IntegerShare(0, 0, (), {})
     few = itertools.islice(subject.samples, MAX_SAMPLES)
     with counted(min(MAX_SAMPLES, subject.count), "comparing layer by layer") as advance:
         inside = look_inside(graph, emitted, few, frozenset(share.float_nodes), progress=advance)

@@ -23,6 +23,7 @@ from edgeinfer_converters.tflite.qdq import find_sites
 from edgeinfer_converters.tflite.ready import make_ready
 from edgeinfer_converters.tflite.tensors import Graph
 from edgeinfer_converters.tflite.tidy import tidy
+from edgeinfer_converters.tflite.work import Work, work_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class TfliteModel:
     inputs: Mapping[str, Layout]
     outputs: Mapping[str, Layout]
     operators: Mapping[str, int]
+    work: Work
 
 
 def to_tflite(
@@ -62,6 +64,7 @@ def to_tflite(
         inputs=dict(lowering.inputs),
         outputs=dict(lowering.outputs),
         operators=dict(sorted(counts.items())),
+        work=work_of(graph),
     )
 
 

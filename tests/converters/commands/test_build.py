@@ -15,7 +15,7 @@ from edgeinfer.errors import UsageError
 from edgeinfer.exits import Exit
 from edgeinfer_converters import convert
 from edgeinfer_converters.commands.build import DEFAULT_MAX_DROP, configure, execute
-from edgeinfer_converters.convert import BuildOptions
+from edgeinfer_converters.options import BuildOptions
 from edgeinfer_converters.report import Report
 from tests.fixtures.data import IMAGE_TOML
 from tests.fixtures.models import image_classifier

@@ -1,0 +1,111 @@
+"""What a build needs before anything is emitted: the graph, the pipeline, the data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgeinfer.backends import ModelFormat, open_backend
+from edgeinfer.errors import ModelError, UsageError
+from edgeinfer.frames import TensorInfo
+from edgeinfer.host import Host
+from edgeinfer.processing.spec import PipelineSpec, TensorInput
+from edgeinfer.profile import Profile, Runtime
+from edgeinfer_converters.choose import Plan, same_instruction_set
+from edgeinfer_converters.data import Data, open_data
+from edgeinfer_converters.emit import Workshop, local_options
+from edgeinfer_converters.estimate import find_estimator
+from edgeinfer_converters.options import BuildOptions
+from edgeinfer_converters.progress import announce
+from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
+from edgeinfer_converters.shelf import Shelved, shelve
+from edgeinfer_converters.source import Source, check_readable, prepared_graph, serialized
+from edgeinfer_converters.threshold import needs_threshold
+
+
+def furnish(
+    options: BuildOptions,
+    source: Source,
+    plans: tuple[Plan, ...],
+    profile: Profile,
+    file: PipelineFile,
+    host: Host,
+) -> tuple[Workshop, ...]:
+    """A workshop for each plan; they share graph, data and what calibration learns.
+
+    Raises ModelError, SettingsError, DataError, UsageError.
+    """
+    prepared, model_format = _prepared(source, plans, profile)
+    data = source.data if prepared is None else prepared.read()
+    inputs, outputs = _tensors(source, data, model_format, profile)
+    spec = resolve_pipeline(file, inputs, outputs)
+    first = Workshop(
+        source=source,
+        prepared=prepared,
+        spec=spec,
+        labels=file.labels,
+        profile=profile,
+        host=host,
+        data=_data(options, spec, file, inputs),
+        max_drop=options.max_drop,
+        timed=False,
+        effort=options.effort,
+        as_is=frozenset(one.name for one in spec.input if isinstance(one, TensorInput)),
+    )
+    return tuple(_for_plan(first, plan) for plan in plans)
+
+
+def _prepared(
+    source: Source, plans: tuple[Plan, ...], profile: Profile
+) -> tuple[Shelved | None, ModelFormat]:
+    """The cleaned float graph, None for a model that is packed as it is; and the format to look at."""
+    if plans[0].candidates[0].precision == "as-is":
+        check_readable(source, profile, plans[0].runtime)
+        return None, source.model_format
+    announce("preparing the graph")
+    return shelve(serialized(prepared_graph(source, _reader(plans)))), "onnx"
+
+
+def _reader(plans: tuple[Plan, ...]) -> Runtime:
+    """The runtime that must be able to read the graph itself, if one must."""
+    return next((plan.runtime for plan in plans if plan.model_format == "onnx"), plans[0].runtime)
+
+
+def _data(
+    options: BuildOptions, spec: PipelineSpec, file: PipelineFile, inputs: tuple[TensorInfo, ...]
+) -> Data:
+    if needs_threshold(spec) and options.calibration is None:
+        raise UsageError(
+            f'{file.path}: threshold = "auto" is learnt from --calibration data, and there are none',
+            hint="give --calibration with normal data, or a number as the threshold",
+        )
+    return open_data(
+        options.calibration,
+        options.evaluation,
+        spec,
+        file.labels,
+        inputs,
+        effort=options.effort,
+        seed=options.seed,
+    )
+
+
+def _for_plan(workshop: Workshop, plan: Plan) -> Workshop:
+    on_cpu = set(plan.runtime.providers) <= {"CPUExecutionProvider"}
+    return replace(
+        workshop,
+        timed=same_instruction_set(workshop.host, workshop.profile) and on_cpu,
+        estimator=find_estimator(workshop.profile, plan.runtime.name) if on_cpu else None,
+        on_cpu=on_cpu,
+        model_format=plan.model_format,
+    )
+
+
+def _tensors(
+    source: Source, data: bytes, model_format: ModelFormat, profile: Profile
+) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    """Inputs and outputs from the runtime, as on the device: not all have a shape in the file."""
+    try:
+        with open_backend(data, model_format, local_options(profile)) as backend:
+            return backend.inputs, backend.outputs
+    except ModelError as error:
+        raise ModelError(f"{source.path}: {error.message}", hint=error.hint) from error
