@@ -126,11 +126,12 @@ def _by_preference(model_format: ModelFormat, place: int, profile: Profile) -> D
 
 def same_instruction_set(host: Host, profile: Profile) -> bool:
     """Whether timings of this machine mean anything for the profile's devices."""
-    features = set(host.features)
+    features, any_feature = set(host.features), set(profile.match.any_feature)
     return (
         host.architecture == profile.cpu.architecture
         and set(profile.cpu.features) <= features
         and not set(profile.cpu.lacks) & features
+        and (not any_feature or bool(any_feature & features))
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from pathlib import Path
 
 import onnx
 
-from edgeinfer.backends import BackendOptions, open_backend
+from edgeinfer.backends import open_backend
 from edgeinfer.bundle.keys import DEVELOPMENT_NAME, PrivateKey, development_key, load_private_key
 from edgeinfer.errors import SettingsError
 from edgeinfer.host import Host, detect_host, host_profile
@@ -118,13 +119,14 @@ def _with_threshold(workshop: Workshop, emitted: EmittedModel) -> PipelineSpec:
     samples = workshop.data.all_calibration
     if not needs_threshold(workshop.spec) or samples is None:
         return workshop.spec
-    with emitted.file.open(BackendOptions()) as backend:
+    with emitted.file.open(workshop.options) as backend:
         return learn_threshold(backend, track(samples, len(samples), "learning the threshold"), workshop.spec)
 
 
 def _golden(workshop: Workshop, emitted: EmittedModel, spec: PipelineSpec) -> tuple[dict[str, bytes], int]:
     # One thread: what goes into the bundle must not depend on how many cores this machine has.
-    with open_backend(emitted.data, workshop.model_format, BackendOptions()) as backend:
+    options = dataclasses.replace(workshop.options, threads=1)
+    with open_backend(emitted.data, workshop.model_format, options) as backend:
         tolerance = tolerance_db(emitted.precision, spec, emitted.comparison.worst_sqnr_db)
         return golden_members(
             backend,
@@ -243,7 +245,9 @@ def _write_details(
         samples=data.verification,
         count=data.verification_count,
     )
-    found = examine(subject, parcel.provenance, workshop.source.data, workshop.source.model_format)
+    options = dataclasses.replace(workshop.options, threads=1)
+    source = workshop.source
+    found = examine(subject, parcel.provenance, source.data, source.model_format, options)
     report = replace(report, details=found.details)
     write_report(folder, report, found.pictures)
     return report

@@ -13,7 +13,7 @@ import onnx
 from edgeinfer.backends import Backend, BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import BudgetError, DataError
 from edgeinfer.frames import Array
-from edgeinfer.host import Host, available_cores
+from edgeinfer.host import Host
 from edgeinfer.places import cache_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Integer, Profile
@@ -22,6 +22,7 @@ from edgeinfer_converters.data import Data
 from edgeinfer_converters.estimate import Estimator, Forecast
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
+from edgeinfer_converters.local import local_options
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.model_file import ModelFile, write_model
 from edgeinfer_converters.oddities import Oddities
@@ -68,6 +69,11 @@ class Workshop:
     def graph(self) -> onnx.ModelProto | None:
         """The prepared graph, parsed anew each time."""
         return None if self.prepared is None else onnx.load_from_string(self.prepared.read())
+
+    @property
+    def options(self) -> BackendOptions:
+        """How models are run here."""
+        return local_options(self.profile, self.host)
 
     @property
     def calibrated_on(self) -> Samples | None:
@@ -196,15 +202,10 @@ def emit_best(workshop: Workshop, plan: Plan) -> Outcome:
         rejected.append(emitted)
 
 
-def local_options(profile: Profile) -> BackendOptions:
-    """How models are run here: on the CPU, whatever accelerator the device has."""
-    return BackendOptions(threads=min(profile.limits.threads, available_cores()))
-
-
 def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
     made = _converted(workshop, candidate)
     give_back()
-    options = local_options(workshop.profile)
+    options = workshop.options
     samples = track(
         workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgeinfer.backends import ModelFormat, open_backend
+from edgeinfer.backends import BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import ModelError, UsageError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.host import Host
@@ -12,8 +12,9 @@ from edgeinfer.processing.spec import PipelineSpec, TensorInput
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.choose import Plan, same_instruction_set
 from edgeinfer_converters.data import Data, open_data
-from edgeinfer_converters.emit import Workshop, local_options
+from edgeinfer_converters.emit import Workshop
 from edgeinfer_converters.estimate import find_estimator
+from edgeinfer_converters.local import local_options
 from edgeinfer_converters.options import BuildOptions
 from edgeinfer_converters.progress import announce
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
@@ -36,7 +37,7 @@ def furnish(
     """
     prepared, model_format = _prepared(source, plans, profile)
     data = source.data if prepared is None else prepared.read()
-    inputs, outputs = _tensors(source, data, model_format, profile)
+    inputs, outputs = _tensors(source, data, model_format, local_options(profile, host))
     spec = resolve_pipeline(file, inputs, outputs)
     first = Workshop(
         source=source,
@@ -101,11 +102,11 @@ def _for_plan(workshop: Workshop, plan: Plan) -> Workshop:
 
 
 def _tensors(
-    source: Source, data: bytes, model_format: ModelFormat, profile: Profile
+    source: Source, data: bytes, model_format: ModelFormat, options: BackendOptions
 ) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
     """Inputs and outputs from the runtime, as on the device: not all have a shape in the file."""
     try:
-        with open_backend(data, model_format, local_options(profile)) as backend:
+        with open_backend(data, model_format, options) as backend:
             return backend.inputs, backend.outputs
     except ModelError as error:
         raise ModelError(f"{source.path}: {error.message}", hint=error.hint) from error

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.choose import Decision, Plan
-from edgeinfer_converters.emit import Outcome, Workshop, emit_best, local_options
+from edgeinfer_converters.emit import Outcome, Workshop, emit_best
 from edgeinfer_converters.measure import measure
 from edgeinfer_converters.progress import announce
 
@@ -60,7 +60,7 @@ def _can_be_written(workshop: Workshop, passed_over: list[Decision], *, last: bo
 
 def _is_faster(workshop: Workshop, one: Outcome, other: Outcome) -> bool:
     """Whether `one` is faster here than `other`, beyond the margin that measured times need."""
-    options = local_options(workshop.profile)
+    options = workshop.options
     inputs = next(iter(workshop.data.verification)).inputs
     announce("comparing formats")
     with contextlib.ExitStack() as opened:

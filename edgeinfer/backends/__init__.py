@@ -22,12 +22,17 @@ RUNTIMES: dict[ModelFormat, RuntimeName] = {"onnx": "onnxruntime", "tflite": "tf
 
 @dataclass(frozen=True)
 class BackendOptions:
-    """How a model is to be run. `providers` and `required_providers` are ONNX Runtime's names."""
+    """How a model is to be run. `providers` and `required_providers` are ONNX Runtime's names.
+
+    `simulate_integers`: ONNX Runtime computes in float what a QDQ graph says, rounding included, on a machine
+    whose integer kernels would saturate where the device's do not. Slow; for verifying.
+    """
 
     threads: int = 1
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     required_providers: tuple[str, ...] = ()
     engine_cache: Path | None = None
+    simulate_integers: bool = False
 
 
 class Backend(Protocol):

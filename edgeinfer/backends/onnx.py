@@ -33,6 +33,8 @@ _DTYPES = {
     "tensor(float16)": "float16",
     **{f"tensor({sign}int{bits})": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
+INTEGER_FUSIONS = ("WeightBiasQuantization", "QDQSelectorActionTransformer", "QDQPropagationTransformer")
+"""The optimizers that turn a QDQ graph into integer kernels."""
 _SILENT = 4  # ONNX Runtime's log level "fatal": it raises what it would print as an error
 _GPU_PROVIDERS = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
 
@@ -84,6 +86,7 @@ def load(model: bytes, options: BackendOptions) -> OnnxBackend:
             _session_options(runtime, options),
             providers=[(name, _provider_options(name, model, options)) for name in providers],
             enable_fallback=0,
+            disabled_optimizers=list(INTEGER_FUSIONS) if options.simulate_integers else None,
         )
         session.disable_fallback()
     _check_active(session.get_providers(), options)

@@ -15,7 +15,7 @@ from edgeinfer_converters.choose import (
     Plan,
     Precision,
     Wishes,
-    make_plan,
+    make_plans,
     same_instruction_set,
 )
 
@@ -23,10 +23,17 @@ PI = load_profile("raspberry-pi-4")
 JETSON = load_profile("jetson-orin-nano")
 
 
+def plans(
+    wishes: Wishes, *, profile: Profile = PI, source: ModelFormat = "onnx", quantized: bool = False
+) -> tuple[Plan, ...]:
+    return make_plans(source, profile, wishes, quantized=quantized)
+
+
 def plan(
     wishes: Wishes, *, profile: Profile = PI, source: ModelFormat = "onnx", quantized: bool = False
 ) -> Plan:
-    return make_plan(source, profile, wishes, quantized=quantized)
+    """The one that is preferred."""
+    return plans(wishes, profile=profile, source=source, quantized=quantized)[0]
 
 
 def tried(made: Plan) -> list[str]:
@@ -40,8 +47,17 @@ def with_speed(profile: Profile, **speeds: str) -> Profile:
 def test_auto_with_calibration_tries_int8_first() -> None:
     made = plan(Wishes(calibrated=True))
     assert tried(made) == ["int8", "mixed", "mixed", "float32"]
-    assert made.runtime.name == "onnxruntime"
-    assert "would prefer one for tflite" in made.decisions[0].reason
+    assert made.runtime.name == "tflite"
+    assert made.decisions[0].reason == "for tflite, the first of the profile's runtimes"
+
+
+def test_each_runtime_of_the_profile_has_a_plan_in_its_order() -> None:
+    made = plans(Wishes(calibrated=True))
+    assert [one.model_format for one in made] == ["tflite", "onnx"]
+    assert made[1].decisions[0].reason == "for onnxruntime, the next of the profile's runtimes"
+    (only,) = plans(Wishes(model_format="onnx", calibrated=True))
+    assert only.decisions[0].reason == "asked for"
+    assert [one.model_format for one in plans(Wishes(), profile=JETSON)] == ["onnx"]
 
 
 def test_auto_without_calibration_says_what_int8_would_need() -> None:
@@ -54,7 +70,7 @@ def test_auto_without_calibration_says_what_int8_would_need() -> None:
 def test_auto_where_int8_is_slow() -> None:
     made = plan(Wishes(calibrated=True), profile=with_speed(PI, int8="slow"))
     assert tried(made) == ["float32"]
-    assert made.decisions[1].reason == "slow with onnxruntime there"
+    assert made.decisions[1].reason == "slow with tflite there"
 
 
 def test_auto_where_float16_is_the_default() -> None:
@@ -91,12 +107,12 @@ def test_what_is_asked_for_is_the_only_candidate(precision: str) -> None:
 
 def test_what_is_slow_is_built_with_a_warning() -> None:
     made = plan(Wishes(precision="float16"))
-    assert made.warnings == ("float16 is slow with onnxruntime on this profile",)
+    assert made.warnings == ("float16 is slow with tflite on this profile",)
     assert plan(Wishes(precision="float32")).warnings == ()
 
 
 def test_what_cannot_run_is_refused() -> None:
-    with pytest.raises(UsageError, match="onnxruntime cannot run it"):
+    with pytest.raises(UsageError, match="tflite cannot run it"):
         plan(Wishes(precision="float16"), profile=with_speed(PI, float16="unsupported"))
 
 
@@ -107,7 +123,6 @@ def test_what_cannot_run_is_refused() -> None:
         (Wishes(precision="mixed"), "--precision mixed needs --calibration", "a folder of images"),
         (Wishes(prune="auto"), "does not prune", "--prune none"),
         (Wishes(prune="0.3"), "--prune 0.3", "--prune none"),
-        (Wishes(model_format="tflite"), "emits onnx from onnx models only", "--format onnx"),
     ],
 )
 def test_what_is_refused_says_what_works(wishes: Wishes, message: str, hint: str) -> None:
@@ -131,9 +146,8 @@ def test_quantized_models_are_packed_as_they_are(source: ModelFormat) -> None:
 def test_a_quantized_tflite_model_stays_one() -> None:
     made = plan(Wishes(model_format="tflite"), source="tflite", quantized=True)
     assert made.decisions[0].reason == "asked for"
-    with pytest.raises(UsageError, match="emits tflite from quantized tflite models only") as caught:
+    with pytest.raises(UsageError, match="keeps its format, tflite"):
         plan(Wishes(model_format="onnx"), source="tflite", quantized=True)
-    assert "--format tflite" in caught.value.hint
 
 
 @pytest.mark.parametrize("model_format", ["auto", "tflite"])
@@ -141,21 +155,17 @@ def test_a_quantized_tflite_model_stays_one() -> None:
 def test_a_float_tflite_model_stays_one_if_nothing_else_is_asked_for(
     model_format: Format, precision: Precision
 ) -> None:
-    wishes = Wishes(model_format=model_format, precision=precision, calibrated=True)
+    wishes = Wishes(model_format=model_format, precision=precision, calibrated=precision == "float32")
     made = plan(wishes, source="tflite")
     assert (made.model_format, tried(made), made.runtime.name) == ("tflite", ["as-is"], "tflite")
-    assert "--format onnx converts it" in made.candidates[0].reason
+    assert made.candidates[0].reason == "float32 already"
 
 
-@pytest.mark.parametrize("precision", ["int8", "mixed", "float16"])
-def test_a_float_tflite_model_becomes_onnx_for_other_precisions(precision: Precision) -> None:
-    made = plan(Wishes(precision=precision, calibrated=True), source="tflite")
-    assert (made.model_format, made.runtime.name) == ("onnx", "onnxruntime")
-    assert set(tried(made)) == {precision}
-    assert f"emits {precision} from a .tflite model as onnx" in made.decisions[0].reason
-    with pytest.raises(UsageError, match="packed as it is") as caught:
-        plan(Wishes(model_format="tflite", precision=precision, calibrated=True), source="tflite")
-    assert caught.value.hint == f"what works: --format onnx --precision {precision}"
+@pytest.mark.parametrize("precision", ["int8", "mixed", "float16", "auto"])
+def test_a_float_tflite_model_is_converted_for_other_precisions(precision: Precision) -> None:
+    made = plans(Wishes(precision=precision, calibrated=True), source="tflite")
+    assert [one.model_format for one in made] == ["tflite", "onnx"]
+    assert "as-is" not in tried(made[0])
 
 
 def test_onnx_may_be_asked_for() -> None:
@@ -167,7 +177,6 @@ def test_onnx_may_be_asked_for() -> None:
 def test_a_float_tflite_model_becomes_onnx_where_nothing_else_runs() -> None:
     made = plan(Wishes(), source="tflite", profile=JETSON)
     assert (made.model_format, tried(made)) == ("onnx", ["float16", "float32"])
-    assert made.decisions[0].reason == "jetson-orin-nano has no runtime for tflite models"
 
 
 def test_a_profile_without_the_runtime() -> None:
@@ -189,3 +198,9 @@ def test_the_same_instruction_set(architecture: str, features: set[str], *, same
     cpu = Cpu(architecture="aarch64", core="A72", cores=4, features=("asimd", "crc32"), lacks=("asimddp",))
     host = Host(architecture=architecture, features=frozenset(features))
     assert same_instruction_set(host, replace(PI, cpu=cpu)) is same
+
+
+@pytest.mark.parametrize(("features", "same"), [({"avx2"}, False), ({"avx2", "avx_vnni"}, True)])
+def test_one_of_several_features_is_enough_but_needed(features: set[str], *, same: bool) -> None:
+    host = Host(architecture="x86_64", features=frozenset(features))
+    assert same_instruction_set(host, load_profile("x86-64-vnni")) is same

@@ -16,12 +16,13 @@ from edgeinfer.strict import replace
 from edgeinfer_converters import emit
 from edgeinfer_converters.choose import Candidate, Emitted, Plan
 from edgeinfer_converters.data import open_data
-from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best, local_options
+from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best
 from edgeinfer_converters.estimate import Estimator, Forecast
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.int8 import Aims, Calibration, Inputs, Int8Model, Progress, to_int8
 from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.model_file import ModelFile
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.ranges import CHOICES
 from edgeinfer_converters.quantize.share import integer_share
@@ -35,6 +36,7 @@ from tests.fixtures.models import image_classifier
 LABELS = ("cat", "dog", "owl")
 PI = load_profile("raspberry-pi-4")
 RUNTIME = PI.runtime[-1]
+NOTHING = ModelFile(b"", "onnx")
 
 
 def workshop(folder: Path, *, calibrated: bool = True, max_drop: float = 0.01) -> Workshop:
@@ -74,7 +76,7 @@ def outcome_of(
     """What is chosen if the candidates turn out like this."""
 
     def fake(_: Workshop, candidate: Candidate) -> EmittedModel:
-        return EmittedModel(candidate.precision, b"", *trials[candidate.precision])
+        return EmittedModel(candidate.precision, NOTHING, *trials[candidate.precision])
 
     monkeypatch.setattr(emit, "_emit", fake)
     return emit_best(workshop(folder), plan(*trials))
@@ -110,7 +112,7 @@ def with_forecast(precision: Emitted, *, slower: bool) -> EmittedModel:
     forecast = Forecast(
         reference_ms=10.0, converted_ms=11.0, slower=slower, runtime="tflite", threads=4, worst_ratio=1.5
     )
-    return EmittedModel(precision, b"", compared()[0], forecast=forecast)
+    return EmittedModel(precision, NOTHING, compared()[0], forecast=forecast)
 
 
 @pytest.mark.parametrize(("slower", "precision"), [(True, "float32"), (False, "int8")])
@@ -216,7 +218,7 @@ def test_mixed_is_tried_only_for_the_sake_of_accuracy(
     trials = {"int8": int8, "mixed": compared(drop=0.02), "float32": compared()}
 
     def fake(_: Workshop, candidate: Candidate) -> EmittedModel:
-        return EmittedModel(candidate.precision, b"", *trials[candidate.precision])
+        return EmittedModel(candidate.precision, NOTHING, *trials[candidate.precision])
 
     monkeypatch.setattr(emit, "_emit", fake)
     mixed = tuple(Candidate("mixed", "more accurate", share, for_accuracy=True) for share in (0.05, 0.2))
@@ -227,7 +229,7 @@ def test_mixed_is_tried_only_for_the_sake_of_accuracy(
 
 
 def test_mixed_that_was_asked_for_may_be_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emit, "_emit", lambda *_: EmittedModel("mixed", b"", *compared(slower=True)))
+    monkeypatch.setattr(emit, "_emit", lambda *_: EmittedModel("mixed", NOTHING, *compared(slower=True)))
     candidates = (Candidate("mixed", "asked for", 0.05), Candidate("mixed", "asked for", 0.2, True))
     found = emit_best(workshop(tmp_path), Plan("onnx", RUNTIME, candidates, ()))
     assert found.rejected == ()
@@ -276,10 +278,3 @@ def test_default_effort_tries_one_rule(tmp_path: Path) -> None:
 def test_int8_without_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs calibration data"):
         emit_best(workshop(tmp_path, calibrated=False), plan("int8"))
-
-
-def test_models_run_on_the_processor_here() -> None:
-    jetson = load_profile("jetson-orin-nano")
-    assert local_options(jetson).providers == ("CPUExecutionProvider",)
-    assert local_options(jetson).required_providers == ()
-    assert 1 <= local_options(jetson).threads <= jetson.limits.threads

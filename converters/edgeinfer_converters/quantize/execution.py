@@ -8,13 +8,11 @@ from contextlib import contextmanager
 import onnxruntime
 from threadpoolctl import threadpool_limits
 
+from edgeinfer.backends.onnx import INTEGER_FUSIONS
 from edgeinfer.errors import ModelError
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.foreign import RUNTIME_ERRORS, short_reason
 from edgeinfer_converters.graph.operators import PROVIDER
-
-_INTEGER_FUSIONS = ("WeightBiasQuantization", "QDQSelectorActionTransformer", "QDQPropagationTransformer")
-"""Optimizers that would turn what is to be simulated in float into integer kernels, or quantize more."""
 
 
 @contextmanager
@@ -41,7 +39,7 @@ def open_session(model: bytes, *, pooled: bool = True) -> onnxruntime.InferenceS
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(
-            model, options, providers=[PROVIDER], disabled_optimizers=list(_INTEGER_FUSIONS)
+            model, options, providers=[PROVIDER], disabled_optimizers=list(INTEGER_FUSIONS)
         )
     except RUNTIME_ERRORS as error:
         raise ModelError(

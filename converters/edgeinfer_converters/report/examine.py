@@ -30,6 +30,8 @@ from edgeinfer_converters.samples.sample import Sample
 from edgeinfer_converters.verify import run_checked
 
 SHOWN_CLASSES = 5
+ONE_THREAD = BackendOptions()
+"""Sums in the same order on every machine, so that the same build gives the same page."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,16 @@ class Examination:
 
 
 def examine(
-    subject: Subject, provenance: Provenance, source: bytes, source_format: ModelFormat = "onnx"
+    subject: Subject,
+    provenance: Provenance,
+    source: bytes,
+    source_format: ModelFormat = "onnx",
+    options: BackendOptions = ONE_THREAD,
 ) -> Examination:
     """Run both models on all samples, and some samples through both graphs.
 
     `source` is the model as it came. Raises ModelError, DataError.
     """
-    # One thread: sums in the same order on every machine, so that the same build gives the same page.
-    options = BackendOptions()
     with contextlib.ExitStack() as open_models:
         converted = open_models.enter_context(subject.file.open(options))
         reference = None

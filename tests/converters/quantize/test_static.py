@@ -24,6 +24,7 @@ from tests.fixtures.graphs import (
     clipped,
     concatenation,
     conv,
+    exact_integer,
     filters,
     graph_of,
     ranges_of,
@@ -84,7 +85,7 @@ def test_every_form_of_a_profile(name: str, integer: Integer) -> None:
 def test_integer_kernels_give_what_the_nodes_say(name: str) -> None:
     """Fused and written out, the results are within one step of the last scale, or a few behind a tail."""
     model = GRAPHS[name]()
-    result = quantized(model)
+    result = quantized(model, exact_integer())
     (sample,) = samples_of(model, 1, seed=3)
     fused, plain = run(result, sample)[0], run(result, sample, optimized=False)[0]
     assert np.abs(fused - plain).max() <= 0.02 * np.abs(plain).max()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from edgeinfer.backends import ModelFormat
 from edgeinfer.errors import ModelError
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Integer
+from edgeinfer_converters.model_file import ModelFile
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.report.examine import Subject, examine
 from edgeinfer_converters.report.pictures import Curves, Thumbnail
@@ -49,7 +51,9 @@ def subject(
     found = samples(labelled=labelled)
     graph = None if precision == "as-is" else MODEL
     spec = spec or pipeline(IMAGE_TOML)
-    return Subject(emitted, model_format, precision, graph, spec, LABELS, found, len(found))
+    written = None if precision == "as-is" else onnx.load_from_string(emitted)
+    file = ModelFile(emitted, model_format)
+    return Subject(file, written, precision, graph, spec, LABELS, found, len(found))
 
 
 def test_a_quantized_classifier() -> None:
@@ -100,7 +104,17 @@ def test_a_window_is_shown_as_curves() -> None:
     sample = Sample("w", {"window": np.ones((1, 8, 2), np.float32)}, truth=1)
     other = Sample("v", {"window": np.zeros((1, 8, 2), np.float32)}, truth=0)
     wobbly = serialized(autoencoder(seed=1))
-    one = Subject(wobbly, "onnx", "float32", autoencoder(), pipeline(_threshold()), (), [sample, other], 2)
+    file = ModelFile(wobbly, "onnx")
+    one = Subject(
+        file,
+        onnx.load_from_string(wobbly),
+        "float32",
+        autoencoder(),
+        pipeline(_threshold()),
+        (),
+        [sample, other],
+        2,
+    )
     found = examine(one, provenance(), source)
     assert all(isinstance(picture, Curves) for picture in found.pictures)
     assert "score" in found.details.disagreements[0].reference
