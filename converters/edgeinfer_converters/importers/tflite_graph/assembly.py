@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ class Assembly:
         self.arrays: dict[int, Array] = {}
         self._model = model
         self._taken: set[str] = set()
+        self._numbers: Counter[str] = Counter()
         self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._stored_bytes = 0
         self._names = self._name_tensors()
@@ -124,9 +126,10 @@ class Assembly:
 
     def unique(self, wish: str) -> str:
         """A name that nothing has: the wish, or the wish with a number."""
-        name, number = wish, 1
+        name = wish
         while name in self._taken:
-            name, number = f"{wish}_{number}", number + 1
+            self._numbers[wish] += 1  # from where it stands: a file may give one name to a million tensors
+            name = f"{wish}_{self._numbers[wish]}"
         self._taken.add(name)
         return name
 

@@ -12,6 +12,9 @@ from edgeinfer_converters.importers.tflite_graph.parts import NoEqualError
 from edgeinfer_converters.importers.tflite_graph.shaping import MAX_ELEMENTS
 from edgeinfer_converters.importers.tflite_graph.step import Step
 
+MAX_COUNT = 2**24
+"""Elements that RANGE counts out while a model is imported."""
+
 
 def cast(step: Step) -> None:
     """As another type."""
@@ -37,8 +40,8 @@ def counted_out(step: Step) -> None:
     if not start.size == limit.size == delta.size == 1 or not delta.item():
         raise ModelError(f"{step.where}: start, limit and delta must be one number each, and delta not 0")
     length = (limit.item() - start.item()) / delta.item()
-    if not length <= MAX_ELEMENTS:
-        raise ModelError(f"{step.where} counts out more than {MAX_ELEMENTS} elements")
+    if not length <= MAX_COUNT:
+        raise ModelError(f"{step.where} counts out more than {MAX_COUNT} elements")
     value = np.arange(start.item(), limit.item(), delta.item())
     step.fold(value.astype(step.out().kind.lower()))
 
