@@ -201,7 +201,12 @@ def planes_of(value: Array) -> Array:
 
 def element_type(tensor: Tensor) -> int:
     """ONNX's number of the element type. Raises NoEqualError for one that ONNX lacks."""
+    return helper.np_dtype_to_tensor_dtype(numpy_type(tensor))
+
+
+def numpy_type(tensor: Tensor) -> np.dtype[Any]:
+    """The element type. Raises NoEqualError for one that is not kept as numbers."""
     dtype = DTYPES.get(tensor.kind)
     if dtype is None:
         raise NoEqualError(f"`{tensor.name}` holds {tensor.kind.lower()} values")
-    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return np.dtype(dtype)
