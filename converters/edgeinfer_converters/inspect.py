@@ -18,6 +18,8 @@ from edgeinfer_converters.graph.operators import unsupported_operators
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.importers.onnx import is_quantized
+from edgeinfer_converters.importers.tflite_graph.graph import import_graph
+from edgeinfer_converters.importers.tflite_graph.graph import is_quantized as is_quantized_tflite
 
 RUNTIMES: dict[ModelFormat, str] = {"onnx": "onnxruntime", "tflite": "tflite"}
 """The runtime of each format, by its name in profiles."""
@@ -39,7 +41,7 @@ class Obstacle(Struct, frozen=True):
 
 
 class Inspection(Struct, frozen=True):
-    """A model file in numbers. None where the format does not tell.
+    """A model file in numbers. None for TFLite models that are quantized or have no equal in ONNX.
 
     `macs` are multiply-accumulates of convolutions and matrix products for one sample;
     `peak_activation_bytes` is the most that the tensors between operators need at a time, in the types
@@ -99,23 +101,33 @@ def _shaped(model: onnx.ModelProto, foreign: tuple[str, ...]) -> tuple[onnx.Mode
 
 def _inspect_tflite(data: bytes, profile: Profile | None) -> Inspection:
     description = describe_model(data, "tflite")
+    quantized = is_quantized_tflite(data)
+    graph = None if quantized else _imported(data)
+    shaped = None if graph is None else _shaped(graph, ())[0]
     bundled = {_CUSTOM + name for name in _BUNDLED}
     custom = tuple(name for name in description.operators if name.startswith(_CUSTOM) and name not in bundled)
     return Inspection(
         format="tflite",
-        quantized=any(name in ("QUANTIZE", "DEQUANTIZE") for name in description.operators)
-        or any(tensor.quantization is not None for tensor in (*description.inputs, *description.outputs)),
+        quantized=quantized,
         inputs=description.inputs,
         outputs=description.outputs,
         operators=description.operators,
-        parameters=None,
-        macs=None,
-        peak_activation_bytes=None,
+        parameters=None if graph is None else parameter_count(graph),
+        macs=None if shaped is None else sum(count_macs(shaped).values()),
+        peak_activation_bytes=None if shaped is None else peak_activation_bytes(shaped),
         opset=0,
         ir_version=0,
         profile=profile.name if profile else None,
         obstacles=_obstacles(description, "tflite", custom, profile),
     )
+
+
+def _imported(data: bytes) -> onnx.ModelProto | None:
+    """The graph of a float TFLite model, None if it has none in ONNX: its own runtime may run it still."""
+    try:
+        return import_graph(data)
+    except ModelError:
+        return None
 
 
 def _obstacles(

@@ -34,10 +34,15 @@ class TfliteBackend:
         self._output_indices = {one["name"]: one["index"] for one in details[1]}
 
     def run(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
-        """All outputs by name. Raises ModelError for tensors that do not fit and when running fails."""
+        """All outputs by name. Raises ModelError for tensors that do not fit and when running fails.
+
+        The same inputs give the same outputs: the state that recurrent layers would carry into the next
+        run is cleared, since a frame has nothing to do with the one before (it may have been dropped).
+        """
         check_tensors(tensors, self.inputs)
         interpreter = self._interpreter
         try:
+            interpreter.reset_all_variables()
             for name, array in tensors.items():
                 interpreter.set_tensor(self._input_indices[name], array)
             interpreter.invoke()

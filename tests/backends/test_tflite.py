@@ -17,6 +17,7 @@ from edgeinfer.backends.tflite import TfliteBackend
 from edgeinfer.errors import MissingRuntimeError, ModelError
 from edgeinfer.frames import Quantization
 from tests.fixtures.tflite import doubler
+from tests.fixtures.tflite_graphs import Writer, lstm
 
 
 def detail(name: str, index: int, **changes: Any) -> dict[str, Any]:
@@ -40,10 +41,14 @@ class Interpreter:
     def __init__(self, model_content: bytes, num_threads: int) -> None:
         self.model, self.threads = model_content, num_threads
         self.tensors: dict[int, Any] = {}
+        self.resets = 0
 
     def allocate_tensors(self) -> None:
         if self.fault is not None:
             raise self.fault
+
+    def reset_all_variables(self) -> None:
+        self.resets += 1
 
     def get_input_details(self) -> Any:
         return self.inputs
@@ -102,6 +107,16 @@ def test_the_older_runtime_serves_where_that_is_all_there_is(older: type[Interpr
         assert isinstance(backend._interpreter, older)
         assert backend._interpreter.threads == 3
         assert backend.run({"x": np.ones((1, 2), np.float32)})["y"].tolist() == [[1, 1]]
+
+
+def test_recurrent_layers_start_afresh_with_each_run() -> None:
+    writer = Writer()
+    data = writer.finish(lstm(writer))
+    inputs = {"input_0": np.ones((1, 5, 3), np.float32)}
+    with open_backend(data, "tflite", BackendOptions()) as backend:
+        (name,) = (one.name for one in backend.outputs)
+        first, second = (backend.run(inputs)[name] for _ in range(2))
+    assert np.array_equal(first, second)
 
 
 def test_without_any_runtime_the_hint_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

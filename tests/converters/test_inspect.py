@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from onnx import helper
 
@@ -17,6 +18,7 @@ from edgeinfer_converters.inspect import Inspection, Obstacle, inspect_model
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import classifier, ranges_of
 from tests.fixtures.models import autoencoder, doubler, image_classifier
+from tests.fixtures.tflite_graphs import Writer, network, options
 
 
 @pytest.fixture
@@ -83,6 +85,31 @@ def test_a_runtime_that_the_profile_does_not_have(profile: Profile) -> None:
     assert only_tflite
     (obstacle,) = inspect_model(doubler(), replace(profile, runtime=only_tflite)).obstacles
     assert "is not what" in obstacle.reason
+
+
+def test_a_float_tflite_model_in_numbers(profile: Profile) -> None:
+    found = inspect_model(network(), profile)
+    assert (found.format, found.quantized, found.obstacles) == ("tflite", False, ())
+    assert found.operators["CONV_2D"] == 1
+    assert found.macs == 16 * 16 * 4 * (27 + 9) + 12
+    assert found.parameters is not None
+    assert found.parameters >= 4 * 27 + 4 + 4 * 9 + 4 + 12 + 3
+    assert found.peak_activation_bytes is not None
+    assert found.peak_activation_bytes >= 2 * 16 * 16 * 4 * 4
+
+
+def test_a_tflite_model_without_an_equal_in_onnx_is_looked_at_too(profile: Profile) -> None:
+    found = inspect_model(network(mystery=True), profile)
+    assert (found.macs, found.parameters, found.peak_activation_bytes) == (None, None, None)
+    assert found.obstacles == (Obstacle(runtime="tflite", reason="has no operator custom.Mystery"),)
+
+
+def test_weights_alone_make_a_tflite_model_a_quantized_one(profile: Profile) -> None:
+    writer = Writer()
+    weights = writer.scaled(writer.constant(np.ones((4, 3)), "int8"))
+    names = [writer.input(1, 3), weights]
+    writer.graph.outputs = [writer.operator("FULLY_CONNECTED", names, options("FullyConnected"))]
+    assert inspect_model(writer.pack(), profile).quantized
 
 
 def test_bytes_that_are_no_model(profile: Profile) -> None:

@@ -63,7 +63,11 @@ def build(folder: Path, model: Path, *arguments: str) -> int:
     )
 
 
-def test_visual_wake_words_in_int8(zoo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("extension", ["onnx", "tflite"])
+def test_visual_wake_words_in_int8(
+    zoo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], extension: str
+) -> None:
+    """From either export of the same network."""
     (tmp_path / "pipeline.toml").write_text(VWW)
     (tmp_path / "labels.txt").write_text("no_person\nperson\n")
     for name in ("calibration", "test"):
@@ -72,8 +76,9 @@ def test_visual_wake_words_in_int8(zoo: Path, tmp_path: Path, capsys: pytest.Cap
             np.savez(tmp_path / f"{name}.npz", **arrays, labels=data["labels"])
     code = build(
         tmp_path,
-        zoo / "models" / "mlperf_tiny" / "vww_mobilenetv1_025_96_fp32.onnx",
+        zoo / "models" / "mlperf_tiny" / f"vww_mobilenetv1_025_96_fp32.{extension}",
         *("--calibration", str(tmp_path / "calibration.npz"), "--evaluate", str(tmp_path / "test.npz")),
+        *("--format", "onnx"),
     )
     assert code == 0
     report = json.loads(capsys.readouterr().out)

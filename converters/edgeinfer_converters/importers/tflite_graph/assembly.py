@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,7 @@ class Assembly:
         self.arrays: dict[int, Array] = {}
         self._model = model
         self._taken: set[str] = set()
+        self._numbers: Counter[str] = Counter()
         self._small: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._stored_bytes = 0
         self._names = self._name_tensors()
@@ -124,9 +126,10 @@ class Assembly:
 
     def unique(self, wish: str) -> str:
         """A name that nothing has: the wish, or the wish with a number."""
-        name, number = wish, 1
+        name = wish
         while name in self._taken:
-            name, number = f"{wish}_{number}", number + 1
+            self._numbers[wish] += 1  # from where it stands: a file may give one name to a million tensors
+            name = f"{wish}_{self._numbers[wish]}"
         self._taken.add(name)
         return name
 
@@ -198,7 +201,12 @@ def planes_of(value: Array) -> Array:
 
 def element_type(tensor: Tensor) -> int:
     """ONNX's number of the element type. Raises NoEqualError for one that ONNX lacks."""
+    return helper.np_dtype_to_tensor_dtype(numpy_type(tensor))
+
+
+def numpy_type(tensor: Tensor) -> np.dtype[Any]:
+    """The element type. Raises NoEqualError for one that is not kept as numbers."""
     dtype = DTYPES.get(tensor.kind)
     if dtype is None:
         raise NoEqualError(f"`{tensor.name}` holds {tensor.kind.lower()} values")
-    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return np.dtype(dtype)

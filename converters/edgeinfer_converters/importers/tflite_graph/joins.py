@@ -63,7 +63,7 @@ def mirror_pad(step: Step) -> None:
 
 def _symmetric(step: Step, axis: int, start: int, end: int) -> str:
     size = step.tensor(0).size(axis)
-    if max(start, end) > size:
+    if max(start, end) > size or size > MAX_PAD:
         raise ModelError(f"{step.where}: {size} elements cannot be mirrored into {max(start, end)}")
     return step.constant(np.pad(np.arange(size), (start, end), mode="symmetric"))
 

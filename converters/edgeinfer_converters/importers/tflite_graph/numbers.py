@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from onnx import TensorProto
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.importers.tflite_graph.assembly import element_type
+from edgeinfer_converters.importers.tflite_graph.assembly import element_type, numpy_type
 from edgeinfer_converters.importers.tflite_graph.layouts import prefers_planes
 from edgeinfer_converters.importers.tflite_graph.parts import NoEqualError
 from edgeinfer_converters.importers.tflite_graph.shaping import MAX_ELEMENTS
 from edgeinfer_converters.importers.tflite_graph.step import Step
+
+MAX_COUNT = 2**24
+"""Elements that RANGE counts out while a model is imported."""
 
 
 def cast(step: Step) -> None:
@@ -37,10 +42,10 @@ def counted_out(step: Step) -> None:
     if not start.size == limit.size == delta.size == 1 or not delta.item():
         raise ModelError(f"{step.where}: start, limit and delta must be one number each, and delta not 0")
     length = (limit.item() - start.item()) / delta.item()
-    if not length <= MAX_ELEMENTS:
-        raise ModelError(f"{step.where} counts out more than {MAX_ELEMENTS} elements")
+    if not -math.inf < length <= MAX_COUNT:
+        raise ModelError(f"{step.where} counts out more than {MAX_COUNT} elements")
     value = np.arange(start.item(), limit.item(), delta.item())
-    step.fold(value.astype(step.out().kind.lower()))
+    step.fold(value.astype(numpy_type(step.out())))
 
 
 _RANGE = ((0, "start"), (1, "limit"), (2, "delta"))

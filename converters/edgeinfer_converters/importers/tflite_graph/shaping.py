@@ -8,6 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from edgeinfer.errors import ModelError
+from edgeinfer_converters.importers.tflite_graph.assembly import numpy_type
 from edgeinfer_converters.importers.tflite_graph.parts import OPEN, NoEqualError
 from edgeinfer_converters.importers.tflite_graph.step import Step
 
@@ -83,7 +84,7 @@ def fill(step: Step) -> None:
 
 def zeros_like(step: Step) -> None:
     """Zero in every place."""
-    zero = step.constant(0, step.out().kind.lower())
+    zero = step.constant(0, numpy_type(step.out()).name)
     step.write(step.emit("Expand", zero, step.emit("Shape", step.rows(0))))
 
 

@@ -52,6 +52,9 @@ class Step:
 
     def planes(self, place: int) -> str:
         """The name of an input of rank 4 in NCHW; of a constant of lower rank as if broadcast to 4."""
+        tensor = self.tensor(place)
+        if tensor.rank > 4:
+            raise ModelError(f"{self.where}: `{tensor.name}` has rank {tensor.rank}, not 4")
         return self.assembly.planes(self._index(place))
 
     def read(self, place: int, *, planes: bool) -> str:
@@ -89,8 +92,12 @@ class Step:
         return found[0]
 
     def constant(self, values: Any, dtype: str = "int64") -> str:
-        """The name of a constant with these values."""
-        return self.assembly.constant(np.asarray(values, dtype), self._wish("constant"))
+        """The name of a constant with these values. Raises ModelError for integers that are too large."""
+        try:
+            value = np.asarray(values, dtype)
+        except OverflowError as error:
+            raise ModelError(f"{self.where} leads to numbers beyond 64 bits: {values}") from error
+        return self.assembly.constant(value, self._wish("constant"))
 
     def emit(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """A node with one output; its name."""

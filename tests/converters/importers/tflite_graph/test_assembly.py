@@ -49,6 +49,12 @@ def test_names_are_unique_and_those_of_the_ends_stay() -> None:
     assert len(set(written)) == 4
 
 
+def test_many_tensors_of_one_name_are_numbered_quickly() -> None:
+    many = tuple(Tensor(n, "t", "FLOAT32", (), ()) for n in range(50_000))
+    made = Assembly(FlatModel(many, (), (0,), ()))
+    assert made.name(49_999) == "t_49999"
+
+
 def test_names_of_fused_operators_are_short() -> None:
     made = assembly("x", "a/Relu;b/BiasAdd;c/Conv2D", "a/Relu;d", "z" * 100, "y;y")
     assert [made.name(index) for index in range(5)] == ["x", "a/Relu", "a/Relu_1", "z" * 64, "y;y"]

@@ -87,15 +87,28 @@ def test_one_hot(axis: int) -> None:
     ("kind", "numbers", "message"),
     [
         ("RANGE", [0, 5, 0], "delta not 0"),
-        ("RANGE", [0, 2**30, 1], "counts out more than"),
+        ("RANGE", [0, 2**25, 1], "counts out more than"),
         ("RANGE", [[0, 1], 5, 1], "must be one number each"),
+        ("RANGE", [0.0, np.inf, 1.0], "counts out more than"),
+        ("RANGE", [np.inf, 0.0, 1.0], "counts out more than"),
+        ("RANGE", [0.0, np.nan, 1.0], "counts out more than"),
         ("ONE_HOT", [0, -1, 1, 0], "has a depth of -1"),
         ("DEQUANTIZE", [1], "makes float32 of int32"),
     ],
 )
 def test_what_cannot_be(kind: str, numbers: list[Any], message: str) -> None:
     writer = Writer()
-    names = [writer.constant(one, "int32") for one in numbers]
+    dtype = "float32" if isinstance(numbers[0], float) else "int32"
+    names = [writer.constant(one, dtype) for one in numbers]
     writer.graph.outputs = [writer.operator(kind, names)]
     with pytest.raises(ModelError, match=message):
+        import_graph(writer.pack())
+
+
+@pytest.mark.parametrize("kind", ["RANGE", "ZEROS_LIKE"])
+def test_values_that_are_no_numbers(kind: str) -> None:
+    writer = Writer()
+    names = [writer.constant(one, "int32") for one in ((0, 5, 1) if kind == "RANGE" else (0,))]
+    writer.graph.outputs = [writer.operator(kind, names, dtype="string")]
+    with pytest.raises(ModelError, match="holds string values"):
         import_graph(writer.pack())

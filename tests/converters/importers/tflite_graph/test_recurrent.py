@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.importers.tflite_graph.graph import import_graph
-from tests.fixtures.tflite_graphs import Writer, agree, options
+from tests.fixtures.tflite_graphs import Writer, agree, lstm
 
-TANH, RELU = 4, 1
-
-
-def lstm(
-    writer: Writer,
-    *,
-    batch: int = 1,
-    steps: int = 5,
-    width: int = 3,
-    units: int = 4,
-    clip: float = 0.0,
-    scale: float = 1.0,
-    activation: int = TANH,
-    **changed: list[int],
-) -> int:
-    """An LSTM as Keras exports it. `changed`: other inputs, from a place on: `at_9=[...]`."""
-    rng = np.random.default_rng(13)
-    inputs = [-1] * 24
-    inputs[0] = writer.input(batch, steps, width)
-    for gate in range(4):
-        inputs[1 + gate] = writer.constant(rng.normal(size=(units, width)) * scale)
-        inputs[5 + gate] = writer.constant(rng.normal(size=(units, units)))
-        inputs[12 + gate] = writer.constant(rng.normal(size=units) * scale)
-    inputs[18], inputs[19] = writer.variable(batch, units), writer.variable(batch, units)
-    for place, others in changed.items():
-        start = int(place.removeprefix("at_"))
-        inputs[start : start + len(others)] = others
-    made = options("UnidirectionalSequenceLSTM", fusedActivationFunction=activation, cellClip=clip)
-    name = writer.operator("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, made)
-    writer.graph.tensors[name].shape = [batch, steps, units]
-    return name
+RELU = 1
 
 
 @settings(max_examples=30)

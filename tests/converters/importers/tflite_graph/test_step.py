@@ -53,6 +53,19 @@ def test_constants_that_are_computed_or_of_another_kind() -> None:
         one.wholes(1, "size")
 
 
+def test_integers_that_are_too_large() -> None:
+    with pytest.raises(ModelError, match="beyond 64 bits"):
+        step().constant([2**63])
+
+
+def test_planes_of_more_axes() -> None:
+    shape = (1, 1, 2, 2, 1)
+    tensor = Tensor(0, "c", "FLOAT32", shape, shape, np.zeros(shape, np.float32))
+    one = Step(Assembly(FlatModel((tensor,), (), (), ())), Operator(0, "CONV_2D", (0,), ()))
+    with pytest.raises(ModelError, match="`c` has rank 5, not 4"):
+        one.planes(0)
+
+
 def test_the_last_node_takes_the_outputs_name() -> None:
     one = step()
     name = one.emit("Relu", one.emit("Neg", one.rows(0)))
