@@ -41,7 +41,7 @@ class Source:
 def read_source(path: Path, *, runnable: bool = True) -> Source:
     """Read a model by the extension of its name. Raises ModelError.
 
-    With `runnable` false, an ONNX model may have operators that the runtime lacks, for a look at it.
+    With `runnable` false, a model may have operators that the runtime lacks, for a look at it.
     """
     if path.is_dir():
         raise ModelError(f"{path}: is a folder, and a model file is needed", hint="name the file inside it")
@@ -52,7 +52,7 @@ def read_source(path: Path, *, runnable: bool = True) -> Source:
             hint="export other formats to ONNX first",
         )
     if model_format == "tflite":
-        return Source(path, "tflite", shelve(read_tflite(path)), quantized=False)
+        return Source(path, "tflite", shelve(read_tflite(path, runnable=runnable)), quantized=False)
     graph = read_onnx(path, runnable=runnable)
     return Source(path, "onnx", shelve(serialized(graph)), quantized=is_quantized(graph))
 
