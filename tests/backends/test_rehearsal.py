@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ def test_limits_are_set_and_never_raised(monkeypatch: pytest.MonkeyPatch) -> Non
     found: dict[int, tuple[int, int]] = {}
     monkeypatch.setattr(resource, "setrlimit", lambda kind, bounds: found.update({kind: bounds}))
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (5, 5 if kind == resource.RLIMIT_CPU else -1))
-    monkeypatch.setattr(rehearsal.Path, "write_text", lambda *_, **__: 4)
+    monkeypatch.setattr(Path, "write_text", lambda *_, **__: 4)
     rehearsal._limit(1000, 60)
     assert found[resource.RLIMIT_CPU] == (5, 5)
     assert found[resource.RLIMIT_CORE] == (0, 0)

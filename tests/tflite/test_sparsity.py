@@ -51,7 +51,7 @@ def test_rows_of_which_some_columns_are_there() -> None:
 
 
 def test_blocks() -> None:
-    blocks = {"order": [0, 1, 2], "blocks": [1], "shape": [2, 4]}
+    blocks: dict[str, Any] = {"order": [0, 1, 2], "blocks": [1], "shape": [2, 4]}
     check([dense(2), compressed([0, 1, 2], [1, 0]), dense(2)], entries=4, **blocks)
     with pytest.raises(ModelError, match="contradicts its shape"):
         check([dense(2), compressed([0, 1, 2], [2, 0]), dense(2)], entries=4, **blocks)
