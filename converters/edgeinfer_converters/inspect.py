@@ -12,6 +12,8 @@ from edgeinfer.errors import ModelError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer.strict import Struct
+from edgeinfer.tflite.inspect import read_sound
+from edgeinfer.tflite.support import unsupported
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.memory import parameter_count, peak_activation_bytes
 from edgeinfer_converters.graph.operators import unsupported_operators
@@ -23,12 +25,6 @@ from edgeinfer_converters.importers.tflite_graph.graph import is_quantized as is
 
 RUNTIMES: dict[ModelFormat, str] = {"onnx": "onnxruntime", "tflite": "tflite"}
 """The runtime of each format, by its name in profiles."""
-
-_CUSTOM = "custom."
-"""What `describe_model` puts before the operators of a TFLite file that are no builtin ones, Flex too."""
-
-_BUNDLED = ("AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess")
-"""Custom operators that every TFLite runtime brings (tensorflow/lite/core/kernels/register.cc)."""
 
 _NO_LIMIT = 2**31 - 1
 
@@ -73,6 +69,7 @@ def inspect_model(model: onnx.ModelProto | bytes, profile: Profile | None) -> In
     description = describe_model(data, "onnx")
     foreign = unsupported_operators(model)
     shaped, obstacles = _shaped(model, foreign)
+    lacks = tuple(f"has no operator {operator}" for operator in foreign)
     return Inspection(
         format="onnx",
         quantized=is_quantized(model),
@@ -85,7 +82,7 @@ def inspect_model(model: onnx.ModelProto | bytes, profile: Profile | None) -> In
         opset=description.opset,
         ir_version=description.ir_version,
         profile=profile.name if profile else None,
-        obstacles=(*obstacles, *_obstacles(description, "onnx", foreign, profile)),
+        obstacles=(*obstacles, *_obstacles(description, "onnx", lacks, profile)),
     )
 
 
@@ -104,8 +101,6 @@ def _inspect_tflite(data: bytes, profile: Profile | None) -> Inspection:
     quantized = is_quantized_tflite(data)
     graph = None if quantized else _imported(data)
     shaped = None if graph is None else _shaped(graph, ())[0]
-    bundled = {_CUSTOM + name for name in _BUNDLED}
-    custom = tuple(name for name in description.operators if name.startswith(_CUSTOM) and name not in bundled)
     return Inspection(
         format="tflite",
         quantized=quantized,
@@ -118,7 +113,7 @@ def _inspect_tflite(data: bytes, profile: Profile | None) -> Inspection:
         opset=0,
         ir_version=0,
         profile=profile.name if profile else None,
-        obstacles=_obstacles(description, "tflite", custom, profile),
+        obstacles=_obstacles(description, "tflite", tuple(unsupported(read_sound(data))), profile),
     )
 
 
@@ -133,12 +128,12 @@ def _imported(data: bytes) -> onnx.ModelProto | None:
 def _obstacles(
     description: ModelDescription,
     model_format: ModelFormat,
-    foreign: tuple[str, ...],
+    lacks: tuple[str, ...],
     profile: Profile | None,
 ) -> tuple[Obstacle, ...]:
     name = RUNTIMES[model_format]
     runtime = next((one for one in profile.runtime if one.name == name), None) if profile else None
-    reasons = [f"has no operator {operator}" for operator in foreign]
+    reasons = [*lacks]
     if profile and runtime is None:
         reasons.append(f"is not what {profile.name} runs: {', '.join(one.name for one in profile.runtime)}")
     if runtime and model_format == "onnx":

@@ -51,7 +51,7 @@ class Source:
 def read_source(path: Path, *, runnable: bool = True) -> Source:
     """Read a model by the extension of its name. Raises ModelError.
 
-    With `runnable` false, an ONNX model may have operators that the runtime lacks, for a look at it.
+    With `runnable` false, a model may have operators that the runtime lacks, for a look at it.
     """
     if path.is_dir():
         raise ModelError(f"{path}: is a folder, and a model file is needed", hint="name the file inside it")
@@ -62,7 +62,7 @@ def read_source(path: Path, *, runnable: bool = True) -> Source:
             hint="export other formats to ONNX first",
         )
     if model_format == "tflite":
-        return _tflite_source(path)
+        return _tflite_source(path, runnable=runnable)
     graph = read_onnx(path, runnable=runnable)
     return Source(path, "onnx", shelve(serialized(graph)), quantized=is_quantized(graph))
 
@@ -103,8 +103,8 @@ def serialized(graph: onnx.ModelProto) -> bytes:
     return data
 
 
-def _tflite_source(path: Path) -> Source:
-    data = read_tflite(path)
+def _tflite_source(path: Path, *, runnable: bool) -> Source:
+    data = read_tflite(path, runnable=runnable)
     with _naming(path):
         quantized = is_quantized_tflite(data)
     return Source(path, "tflite", shelve(data), quantized)

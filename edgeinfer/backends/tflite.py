@@ -12,6 +12,7 @@ import numpy as np
 from edgeinfer.backends.checks import check_distinct, check_tensors
 from edgeinfer.errors import MissingRuntimeError, ModelError
 from edgeinfer.frames import DTYPES, Array, Quantization, TensorInfo
+from edgeinfer.tflite.inspect import check_loadable
 
 if TYPE_CHECKING:
     from edgeinfer.backends import BackendOptions
@@ -73,13 +74,19 @@ class TfliteBackend:
 
 
 def load(model: bytes, options: BackendOptions) -> TfliteBackend:
-    """Load a TFLite model. Raises ModelError, MissingRuntimeError."""
+    """Load a TFLite model. Raises ModelError, MissingRuntimeError.
+
+    The runtime's own parser sees only what passed ours: it believes most of what it reads.
+    """
     if not model:
         raise ModelError("LiteRT cannot load the model: it is empty")
     interpreter_class = _import_interpreter()
     try:
+        check_loadable(model)
         interpreter = interpreter_class(model_content=model, num_threads=options.threads)
         interpreter.allocate_tensors()
+    except ModelError as error:
+        raise ModelError(f"LiteRT cannot load the model: {error.message}", hint=error.hint) from error
     except _ERRORS as error:
         raise ModelError(f"LiteRT cannot load the model: {error}") from error
     return TfliteBackend(interpreter, model)

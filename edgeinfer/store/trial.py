@@ -6,6 +6,7 @@ import logging
 import math
 
 from edgeinfer.backends import open_backend, options_for
+from edgeinfer.backends.rehearsal import rehearse
 from edgeinfer.bundle.golden import GoldenReport, check_golden
 from edgeinfer.bundle.model_file import check_model
 from edgeinfer.bundle.reader import Bundle
@@ -17,12 +18,17 @@ logger = logging.getLogger(__name__)
 def try_bundle(bundle: Bundle) -> GoldenReport | None:
     """Compare the model file with the manifest, load it, and run the golden inputs.
 
+    A TFLite model is first loaded and run in a child, so that one that crashes LiteRT is refused here
+    and does not end the service again and again.
+
     Gives None for a bundle without golden data. Raises FormatError, ModelError, MissingRuntimeError,
     CompatibilityError.
     """
     _check_file(bundle)
     model_format = bundle.manifest.model.format
     options = options_for(bundle.profile, model_format, threads=None, cache=None)
+    if model_format == "tflite":
+        rehearse(bundle.model(), model_format)
     with open_backend(bundle.model(), model_format, options) as backend:
         if bundle.golden is None:
             logger.warning("%s has no golden data: it was loaded, not tried", bundle.manifest.stem)

@@ -102,7 +102,7 @@ def test_the_models_bytes_live_as_long_as_the_interpreter() -> None:
 
 
 def test_the_older_runtime_serves_where_that_is_all_there_is(older: type[Interpreter]) -> None:
-    with open_backend(b"model", "tflite", BackendOptions(threads=3)) as backend:
+    with open_backend(doubler(), "tflite", BackendOptions(threads=3)) as backend:
         assert isinstance(backend, TfliteBackend)
         assert isinstance(backend._interpreter, older)
         assert backend._interpreter.threads == 3
@@ -131,12 +131,12 @@ def test_without_any_runtime_the_hint_names_the_extra(monkeypatch: pytest.Monkey
 def test_an_error_while_loading_is_translated(older: type[Interpreter], kind: type[Exception]) -> None:
     older.fault = kind("unresolved custom op: Frobnicate")
     with pytest.raises(ModelError, match="cannot load the model: unresolved custom op") as caught:
-        open_backend(b"model", "tflite", BackendOptions())
+        open_backend(doubler(), "tflite", BackendOptions())
     assert caught.value.__cause__ is older.fault
 
 
 def test_an_error_while_running_is_translated(older: type[Interpreter]) -> None:
-    backend = open_backend(b"model", "tflite", BackendOptions())
+    backend = open_backend(doubler(), "tflite", BackendOptions())
     older.fault = RuntimeError("node 3 failed")
     with pytest.raises(ModelError, match="could not run the model: node 3 failed") as caught:
         backend.run({"x": np.ones((1, 2), np.float32)})
@@ -170,7 +170,7 @@ def test_models_that_cannot_be_served_are_refused(
 ) -> None:
     older.outputs = outputs  # type: ignore[assignment]  # a tuple of another length
     with pytest.raises(ModelError, match=complaint):
-        open_backend(b"model", "tflite", BackendOptions())
+        open_backend(doubler(), "tflite", BackendOptions())
 
 
 HOSTILE = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from pathlib import Path
@@ -14,7 +15,7 @@ from edgeinfer.bundle.keys import TrustStore
 from edgeinfer.bundle.manifest import GOLDEN_NAME
 from edgeinfer.bundle.reader import open_bundle
 from edgeinfer.bundle.writer import write_bundle
-from edgeinfer.errors import CompatibilityError, FormatError, MissingRuntimeError
+from edgeinfer.errors import CompatibilityError, FormatError, MissingRuntimeError, ModelError
 from edgeinfer.store import trial
 from edgeinfer.store.trial import describe_report, try_bundle
 from edgeinfer.strict import replace
@@ -77,3 +78,19 @@ def test_a_report_in_words() -> None:
     assert describe_report(report) == "a 48.2 dB, b equal, top class the same"
     other = GoldenReport({"a": -math.inf}, same_top_class=False, passed=False)
     assert describe_report(other) == "a -inf dB, top class another"
+
+
+def test_a_tflite_model_that_crashes_in_a_child_is_refused_before_it_is_loaded_here(
+    bundles: dict[str, Path], trust: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(model: bytes, model_format: str) -> None:
+        raise ModelError(f"the runtime crashed with the model ({model_format})")
+
+    monkeypatch.setattr(trial, "rehearse", crash)
+    monkeypatch.setattr(trial, "_check_file", lambda bundle: None)
+    monkeypatch.setattr(trial, "options_for", lambda *_, **__: None)
+    monkeypatch.setattr(trial, "open_backend", lambda *_: pytest.fail("it was loaded"))
+    bundle = open_bundle(bundles["classifier"], trust)
+    manifest = replace(bundle.manifest, model=replace(bundle.manifest.model, format="tflite"))
+    with pytest.raises(ModelError, match=r"crashed with the model \(tflite\)"):
+        try_bundle(dataclasses.replace(bundle, manifest=manifest))
