@@ -76,7 +76,9 @@ def test_a_quantized_tflite_model(tmp_path: Path) -> None:
 
 def test_a_tflite_model_with_an_operator_that_nobody_knows(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(network(mystery=True))
-    source = read_source(tmp_path / "m.tflite")
+    with pytest.raises(ModelError, match=r"no operator custom.Mystery"):
+        read_source(tmp_path / "m.tflite")
+    source = read_source(tmp_path / "m.tflite", runnable=False)
     runtime = PI.runtime_for("onnxruntime")
     assert runtime is not None
     with pytest.raises(ModelError, match=r"m.tflite: operators without an equal in ONNX: custom Mystery"):
@@ -86,7 +88,7 @@ def test_a_tflite_model_with_an_operator_that_nobody_knows(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("damaged.tflite", "damaged.tflite: a damaged TFLite model"),
+        ("damaged.tflite", "damaged.tflite: a damaged TensorFlow Lite model"),
         ("gone.onnx", "no such model file"),
         ("folder.onnx", "is a folder"),
         ("empty.onnx", "is empty"),

@@ -81,15 +81,16 @@ def test_a_result_with_two_readers_is_not_absorbed() -> None:
 @pytest.mark.parametrize("name", sorted(GRAPHS))
 def test_what_is_observed_leads_to_every_scale(name: str) -> None:
     view = GraphView(GRAPHS[name]())
-    placement = place(view)
+    placement = place(view, integer_results=True)
     observed = set(observed_tensors(view))
     assert observed <= set(placement.tensors)
+    assert set(place(view).tensors) <= set(placement.tensors)
     assert {placement.leader[name] for name in observed} == set(placement.leader.values())
     assert not observed & placement.absorbed.keys()
 
 
 def test_moved_tensors_are_not_observed() -> None:
-    assert observed_tensors(GraphView(classifier())) == ("image", "r1", "r2", "p")
+    assert observed_tensors(GraphView(classifier())) == ("image", "r1", "r2", "p", "logits")
     assert "p" not in observed_tensors(GraphView(silu()))
 
 
