@@ -1,8 +1,8 @@
 """How each ONNX operator is lowered: a small function each, listed here.
 
 A function takes the node and the conversion under way, and writes the node's outputs; it raises
-UnsupportedError, with the reason, where TFLite has no equal. Operators that are not listed are expanded by their
-definition in the standard where they have one.
+UnsupportedError, with the reason, where TFLite has no equal. Operators that are not listed are expanded by
+their definition in the standard where they have one.
 """
 
 from edgeinfer_converters.tflite.lowering import Table
@@ -10,6 +10,7 @@ from edgeinfer_converters.tflite.operators import (
     activations,
     arithmetic,
     conv,
+    conv_transpose,
     moves,
     normalize,
     pools,
@@ -24,6 +25,7 @@ OPERATORS: Table = {
     **activations.OPERATORS,
     **arithmetic.OPERATORS,
     **conv.OPERATORS,
+    **conv_transpose.OPERATORS,
     **moves.OPERATORS,
     **normalize.OPERATORS,
     **pools.OPERATORS,
