@@ -1,4 +1,7 @@
-"""MaxPool that says where the greatest values are: the values of each window side by side, and ARG_MAX."""
+"""MaxPool that says where the greatest values are, and MaxUnpool, which puts them back there.
+
+The first lays the values of each window side by side, and takes ARG_MAX.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ import math
 import numpy as np
 
 from edgeinfer.frames import Array
+from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.images import read_image, write_image
-from edgeinfer_converters.tflite.lowering import Lowering
+from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.arithmetic import combine
 from edgeinfer_converters.tflite.operators.kernels import gathered, padded, reduced, shape_of, with_values
@@ -76,3 +80,33 @@ def _numbers(at: Lowering, values: int, places: Array, size: int) -> int:
     found = gathered(at, table, with_values(at, "ADD", first, starts), 0)
     planes = np.arange(batch * channels).reshape(batch, 1, channels) * size
     return combine(at, "ADD", found, at.const(planes.astype(np.int32)))
+
+
+def max_unpool(node: Node, at: Lowering) -> None:
+    """MaxUnpool: values at the places that a MaxPool gave, zeros elsewhere.
+
+    SCATTER_ND adds up what comes to the same place, so windows must not overlap.
+    """
+    name, result = node.inputs[0], node.outputs[0]
+    kernel = node.integers("kernel_shape")
+    strides = node.integers("strides", (1,) * len(kernel))
+    pads = node.integers("pads", (0,) * (2 * len(kernel)))
+    if any(stride < size for stride, size in zip(strides, kernel, strict=True)):
+        raise UnsupportedError("its windows overlap, so that several values may come to one place")
+    shape = at.shape(name)
+    sides = [
+        (side - 1) * stride + size - pads[axis] - pads[axis + len(kernel)]
+        for axis, (side, stride, size) in enumerate(zip(shape[2:], strides, kernel, strict=True))
+    ]
+    whole, count = (*shape[:2], *sides), math.prod(shape)
+    places = at.reshape(at.read_as(node.inputs[1], "int32"), (count, 1))
+    values = at.reshape(at.read(name), (count,))
+    total = math.prod(whole)
+    flat = at.add("SCATTER_ND", [places, values, at.const((total,))], (total,), at.dtype(name))
+    tensor, wanted = at.reshape(flat, whole), at.shape(result)
+    if any(new < old for new, old in zip(wanted, whole, strict=True)):
+        raise UnsupportedError("its result is smaller than the image that was pooled")
+    at.write(result, padded(at, tensor, [(0, new - old) for new, old in zip(wanted, whole, strict=True)]))
+
+
+OPERATORS: Table = {"MaxUnpool": max_unpool}

@@ -21,7 +21,6 @@ from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.kernels import (
     gathered,
-    padded,
     reduced,
     shape_of,
     with_number,
@@ -287,33 +286,6 @@ def _over_all(node: Node, at: Lowering, code: str) -> None:
     write_image(at, node.outputs[0], result)
 
 
-def max_unpool(node: Node, at: Lowering) -> None:
-    """MaxUnpool: values at the places that a MaxPool gave, zeros elsewhere.
-
-    SCATTER_ND adds up what comes to the same place, so windows must not overlap.
-    """
-    name, result = node.inputs[0], node.outputs[0]
-    kernel = node.integers("kernel_shape")
-    strides = node.integers("strides", (1,) * len(kernel))
-    pads = node.integers("pads", (0,) * (2 * len(kernel)))
-    if any(stride < size for stride, size in zip(strides, kernel, strict=True)):
-        raise UnsupportedError("its windows overlap, so that several values may come to one place")
-    shape = at.shape(name)
-    sides = [
-        (side - 1) * stride + size - pads[axis] - pads[axis + len(kernel)]
-        for axis, (side, stride, size) in enumerate(zip(shape[2:], strides, kernel, strict=True))
-    ]
-    whole, count = (*shape[:2], *sides), math.prod(shape)
-    places = at.reshape(at.read_as(node.inputs[1], "int32"), (count, 1))
-    values = at.reshape(at.read(name), (count,))
-    total = math.prod(whole)
-    flat = at.add("SCATTER_ND", [places, values, at.const((total,))], (total,), at.dtype(name))
-    tensor, wanted = at.reshape(flat, whole), at.shape(result)
-    if any(new < old for new, old in zip(wanted, whole, strict=True)):
-        raise UnsupportedError("its result is smaller than the image that was pooled")
-    at.write(result, padded(at, tensor, [(0, new - old) for new, old in zip(wanted, whole, strict=True)]))
-
-
 OPERATORS: Table = {
     "AveragePool": average_pool,
     "GlobalAveragePool": global_average,
@@ -321,5 +293,4 @@ OPERATORS: Table = {
     "GlobalMaxPool": global_max,
     "LpPool": lp_pool,
     "MaxPool": max_pool,
-    "MaxUnpool": max_unpool,
 }

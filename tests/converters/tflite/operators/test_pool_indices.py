@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
+from edgeinfer.errors import ModelError
 from edgeinfer_converters.tflite import to_tflite
-from tests.fixtures.lite import node_model, run_lite
+from tests.fixtures.lite import model_of, node_model, normal, run_lite
 
 
 def pooled(image: np.ndarray, **attributes: Any) -> dict[str, np.ndarray]:
@@ -41,3 +43,25 @@ def test_integers_keep_their_type() -> None:
     found = pooled(np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4), kernel_shape=[2, 2], strides=[2, 2])
     assert found["y"].dtype == np.uint8
     np.testing.assert_array_equal(found["i"].reshape(-1), [5, 7, 13, 15])
+
+
+def test_pooling_and_back() -> None:
+    image = normal(2, 3, 6, 9)
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["p", "i"], name="p", kernel_shape=[2, 3], strides=[2, 3]),
+        helper.make_node("MaxUnpool", ["p", "i"], ["y"], name="u", kernel_shape=[2, 3], strides=[2, 3]),
+    ]
+    model = model_of(nodes, {"x": image}, ["y"])
+    found = run_lite(to_tflite(model), {"x": image})["y"]
+    tops = image.reshape(2, 3, 3, 2, 3, 3).max((3, 5), keepdims=True)
+    expected = np.where(image.reshape(2, 3, 3, 2, 3, 3) == tops, tops, 0).reshape(image.shape)
+    np.testing.assert_array_equal(found, image * (expected != 0))
+
+
+def test_windows_that_overlap_are_refused() -> None:
+    small = normal(1, 1, 2, 2)
+    overlapping = node_model(
+        "MaxUnpool", {"x": small, "i": np.zeros((1, 1, 2, 2), np.int64)}, kernel_shape=[3, 3], strides=[2, 2]
+    )
+    with pytest.raises(ModelError, match="windows overlap"):
+        to_tflite(overlapping)

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from onnx import helper
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.tflite import to_tflite
-from tests.fixtures.lite import check_agrees, model_of, node_model, normal, run_lite
+from tests.fixtures.lite import check_agrees, node_model, normal, run_lite
 
 
 def windows(image: np.ndarray, attributes: dict[str, Any], border: float) -> np.ndarray:
@@ -137,26 +136,7 @@ def test_over_the_whole_image(kind: str, rank: int) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_pooling_and_back() -> None:
-    image = normal(2, 3, 6, 9)
-    nodes = [
-        helper.make_node("MaxPool", ["x"], ["p", "i"], name="p", kernel_shape=[2, 3], strides=[2, 3]),
-        helper.make_node("MaxUnpool", ["p", "i"], ["y"], name="u", kernel_shape=[2, 3], strides=[2, 3]),
-    ]
-    model = model_of(nodes, {"x": image}, ["y"])
-    found = run_lite(to_tflite(model), {"x": image})["y"]
-    tops = image.reshape(2, 3, 3, 2, 3, 3).max((3, 5), keepdims=True)
-    expected = np.where(image.reshape(2, 3, 3, 2, 3, 3) == tops, tops, 0).reshape(image.shape)
-    np.testing.assert_array_equal(found, image * (expected != 0))
-
-
 def test_what_has_no_equal_is_named() -> None:
-    small = normal(1, 1, 2, 2)
-    overlapping = node_model(
-        "MaxUnpool", {"x": small, "i": np.zeros((1, 1, 2, 2), np.int64)}, kernel_shape=[3, 3], strides=[2, 2]
-    )
-    with pytest.raises(ModelError, match="windows overlap"):
-        to_tflite(overlapping)
     image = normal(1, 1, 2, 2, 2, 2)
     with pytest.raises(ModelError, match="pools over 4 axes"):
         to_tflite(node_model("MaxPool", {"x": image}, kernel_shape=[2, 2, 2, 2]))
