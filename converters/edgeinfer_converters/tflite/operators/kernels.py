@@ -95,19 +95,18 @@ def multiplied(at: Lowering, one: int, other: int) -> int:
     return at.add("BATCH_MATMUL", [one, other], shape, "float32", adjX=False, adjY=False)
 
 
-def along(at: Lowering, tensor: int, axis: int, matrix: Array) -> int:
-    """A float tensor with a constant matrix (after, before) applied along one axis."""
-    shape = shape_of(at, tensor)
-    sides = (*shape[:axis], matrix.shape[0], *shape[axis + 1 :])
-    inner = prod(shape[axis + 1 :])
-    weights = at.const(matrix.astype(np.float32))
+def along(at: Lowering, tensor: int, axis: int, matrix: Array | int) -> int:
+    """A float tensor with a matrix (after, before) applied along one axis."""
+    weights = matrix if isinstance(matrix, int) else at.const(matrix.astype(np.float32))
+    shape, sides = shape_of(at, tensor), shape_of(at, weights)
+    result = (*shape[:axis], sides[0], *shape[axis + 1 :])
+    outer, inner = prod(shape[:axis]), prod(shape[axis + 1 :])
     if inner == 1:
-        rows = at.reshape(tensor, (prod(shape[:axis]), shape[axis]))
-        return at.reshape(linear(at, rows, weights), sides)
-    outer = prod(shape[:axis])
+        rows = at.reshape(tensor, (outer, shape[axis]))
+        return at.reshape(linear(at, rows, weights), result)
     flat = at.reshape(tensor, (outer, shape[axis], inner) if outer > 1 else (shape[axis], inner))
-    left = at.reshape(weights, (1, *matrix.shape)) if outer > 1 else weights
-    return at.reshape(multiplied(at, left, flat), sides)
+    left = at.reshape(weights, (1, *sides)) if outer > 1 else weights
+    return at.reshape(multiplied(at, left, flat), result)
 
 
 def linear(at: Lowering, rows: int, weights: int, bias: int = -1) -> int:

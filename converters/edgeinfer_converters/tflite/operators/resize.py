@@ -22,6 +22,7 @@ from edgeinfer_converters.tflite.layouts import channels_last, stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.kernels import along, gathered, with_values
+from edgeinfer_converters.tflite.operators.resize_late import is_settled, resize_late
 from edgeinfer_converters.tflite.tensors import Quant
 
 _TOLERANCE = 2e-6
@@ -32,7 +33,10 @@ _FORMS = ((False, True), (False, False), (True, False))
 
 
 def resize(node: Node, at: Lowering) -> None:
-    """Resize of any axes, by any interpolation, to a size that is known."""
+    """Resize of any axes, by any interpolation, to a size that is known; its factors may not be."""
+    if not is_settled(node, at):
+        resize_late(node, at)
+        return
     axes, transform = _axes(node, at), _transform(node)
     mode = node.text("mode", "nearest")
     if mode == "nearest":
