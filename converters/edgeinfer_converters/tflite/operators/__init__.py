@@ -20,6 +20,7 @@ from edgeinfer_converters.tflite.operators import (
     recurrent,
     reduce,
     resize,
+    sampling,
     slices,
 )
 
@@ -37,6 +38,7 @@ OPERATORS: Table = {
     **recurrent.OPERATORS,
     **reduce.OPERATORS,
     **resize.OPERATORS,
+    **sampling.OPERATORS,
     **slices.OPERATORS,
 }
 """The functions by operator."""
