@@ -19,6 +19,7 @@ from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.arithmetic import combine
 from edgeinfer_converters.tflite.operators.kernels import (
     along,
+    compared,
     cut_axis,
     gathered,
     linear,
@@ -151,10 +152,7 @@ def _inside(at: Lowering, axis: _Late, where: int) -> int:
     """1.0 where a place is on the old axis, else 0.0."""
     shape = shape_of(at, where)
     bounds = (("GREATER_EQUAL", 0.0), ("LESS_EQUAL", float(axis.before - 1)))
-    low, high = (
-        at.add(code, [where, at.const(np.full((1, 1), bound, np.float32))], shape, "bool")
-        for code, bound in bounds
-    )
+    low, high = (compared(at, code, where, bound) for code, bound in bounds)
     return at.cast(at.add("LOGICAL_AND", [low, high], shape, "bool"), "float32")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -15,13 +16,13 @@ from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.arithmetic import combine
 from edgeinfer_converters.tflite.operators.kernels import (
+    compared,
     cut_axis,
     gathered,
     multiplied,
     selected,
     shape_of,
     with_number,
-    with_values,
 )
 
 _CUBIC = -0.75
@@ -54,19 +55,22 @@ def grid_sample(node: Node, at: Lowering) -> None:
     taps = []
     for axis, side in enumerate(sides):
         where = _denormalized(at, cut_axis(at, flat, 1, len(sides) - 1 - axis, 1), side, aligned=aligned)
-        taps.append(_taps(at, where, side, mode, border, aligned=aligned))
+        taps.append(taps_of(at, where, side, mode, border, aligned=aligned))
     pixels = at.read(name, channels_last(rank))
     rows = at.reshape(pixels, (batch * prod(sides), at.shape(name)[1]))
     starts = np.repeat(np.arange(batch) * prod(sides), count // batch)[:, None]
-    sampled = weighted_sum(at, rows, starts, sides, taps)
+    sampled = weighted_sum(at, rows, at.const(starts.astype(np.int32)), sides, taps)
     shape = (*shape_of(at, grid)[:-1], at.shape(name)[1])
     at.write(result, at.reshape(sampled, shape), channels_last(rank))
 
 
-def weighted_sum(at: Lowering, rows: int, starts: np.ndarray, sides: list[int], taps: list[list[Tap]]) -> int:
-    """The sum over all neighbours of what lies there: (places, channels).
+def weighted_sum(
+    at: Lowering, rows: int, starts: int, sides: Sequence[int], taps: Sequence[list[Tap]], code: str = "ADD"
+) -> int:
+    """The sum over all neighbours of what lies there: (places, channels); or their greatest.
 
-    `rows`: pixels (images * size, channels). `starts`: where each place's image begins, (places, 1).
+    `rows`: pixels (images * size, channels). `starts`: where each place's image begins, int32. The tensors
+    of `taps` and `starts` broadcast to the shape of the places.
     """
     total: int | None = None
     for chosen in product(*taps):
@@ -74,17 +78,20 @@ def weighted_sum(at: Lowering, rows: int, starts: np.ndarray, sides: list[int], 
         weight = chosen[0].weight
         for tap, side in zip(chosen[1:], sides[1:], strict=True):
             index = combine(at, "ADD", with_number(at, "MUL", index, side), tap.index)
-            weight = _times(at, weight, tap.weight)
-        index = with_values(at, "ADD", index, starts)
-        found = gathered(at, rows, at.reshape(index, (shape_of(at, index)[0],)), 0)
-        found = found if weight is None else combine(at, "MUL", found, weight)
-        total = found if total is None else combine(at, "ADD", total, found)
+            weight = times(at, weight, tap.weight)
+        index = combine(at, "ADD", index, starts)
+        count = prod(shape_of(at, index))
+        found = gathered(at, rows, at.reshape(index, (count,)), 0)
+        if weight is not None:
+            found = combine(at, "MUL", found, at.reshape(weight, (count, 1)))
+        total = found if total is None else combine(at, code, total, found)
     if total is None:
         raise UnsupportedError("it has no axes to sample along")
     return total
 
 
-def _times(at: Lowering, one: int | None, other: int | None) -> int | None:
+def times(at: Lowering, one: int | None, other: int | None) -> int | None:
+    """The product of two weights; None is 1."""
     if one is None or other is None:
         return other if one is None else one
     return combine(at, "MUL", one, other)
@@ -98,7 +105,8 @@ def _denormalized(at: Lowering, where: int, side: int, *, aligned: bool) -> int:
     return with_number(at, "MUL", with_number(at, "ADD", with_number(at, "MUL", shifted, side), -1.0), 0.5)
 
 
-def _taps(at: Lowering, where: int, side: int, mode: str, border: str, *, aligned: bool) -> list[Tap]:
+def taps_of(at: Lowering, where: int, side: int, mode: str, border: str, *, aligned: bool) -> list[Tap]:
+    """The neighbours of coordinates (places, 1) along one axis."""
     if mode == "nearest":
         where = apply(at, "ROUND", where)
     if border == "border":
@@ -128,7 +136,7 @@ def _taps(at: Lowering, where: int, side: int, mode: str, border: str, *, aligne
 def _tap(at: Lowering, where: int, weight: int | None, side: int, border: str, *, aligned: bool) -> Tap:
     """A neighbour with a whole coordinate, which may lie off the axis."""
     if border == "zeros":
-        weight = _times(at, weight, inside(at, where, 0.0, side - 1.0))
+        weight = times(at, weight, inside(at, where, 0.0, side - 1.0))
     elif border == "reflection":
         where = _reflected(at, where, side, aligned=aligned)
     return Tap(at.cast(_clamped(at, where, side), "int32"), weight)
@@ -142,10 +150,7 @@ def inside(at: Lowering, where: int, low: float, high: float) -> int:
 def _is_inside(at: Lowering, where: int, low: float, high: float) -> int:
     shape = shape_of(at, where)
     bounds = (("GREATER_EQUAL", low), ("LESS_EQUAL", high))
-    above, below = (
-        at.add(code, [where, at.const(np.full((1, 1), bound, np.float32))], shape, "bool")
-        for code, bound in bounds
-    )
+    above, below = (compared(at, code, where, bound) for code, bound in bounds)
     return at.add("LOGICAL_AND", [above, below], shape, "bool")
 
 
