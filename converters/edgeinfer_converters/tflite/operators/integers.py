@@ -78,7 +78,7 @@ def qlinear_conv(node: Node, at: Lowering) -> None:
 
 
 def qlinear_mat_mul(node: Node, at: Lowering) -> None:
-    """QLinearMatMul: scales and zero points of whole matrices, of rows of the first, of columns of the second."""
+    """QLinearMatMul: scales and zero points of matrices, of rows of the first, of columns of the second."""
     left, left_scale, left_zero, right, right_scale, right_zero, out_scale, out_zero = node.inputs[:8]
     steps = _Steps(node, at)
     other = steps.centred(right, right_zero)

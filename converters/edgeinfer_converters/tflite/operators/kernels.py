@@ -127,3 +127,11 @@ def compared(at: Lowering, code: str, tensor: int, number: float) -> int:
     found = at.graph.tensors[tensor]
     other = at.const(np.full((1,) * len(found.shape), number, found.dtype))
     return at.add(code, [tensor, other], found.shape, "bool")
+
+
+def polynomial(at: Lowering, tensor: int, factors: Sequence[float]) -> int:
+    """A polynomial of each element; the factor of the highest power comes first."""
+    total = with_number(at, "MUL", tensor, factors[0])
+    for factor in factors[1:-1]:
+        total = combine(at, "MUL", with_number(at, "ADD", total, factor), tensor)
+    return with_number(at, "ADD", total, factors[-1])

@@ -118,7 +118,7 @@ def _window(node: Node, at: Lowering) -> tuple[Window, tuple[int, ...], tuple[Pa
 
 
 def _without_late_windows(node: Node, at: Lowering, window: Window) -> None:
-    """A window that would begin behind the image and its first border is none: onnx infers one in old opsets."""
+    """A window that would begin behind the image is none, though onnx infers one in old opsets."""
     shape = at.shape(node.inputs[0])
     counts = []
     for side, extent, stride, (before, after) in zip(

@@ -23,6 +23,7 @@ from edgeinfer_converters.tflite.operators.kernels import (
     cut_axis,
     gathered,
     linear,
+    polynomial,
     reduced,
     shape_of,
     with_number,
@@ -196,13 +197,6 @@ def _keys(at: Lowering, sizes: int, factor: float) -> int:
     """The cubic kernel: both its pieces are zero at their ends, so they can be added."""
     near = with_number(at, "MINIMUM", sizes, 1.0)
     far = with_number(at, "MINIMUM", with_number(at, "MAXIMUM", sizes, 1.0), 2.0)
-    inner = _polynomial(at, near, (factor + 2, -(factor + 3), 0.0, 1.0))
-    outer = _polynomial(at, far, (factor, -5 * factor, 8 * factor, -4 * factor))
+    inner = polynomial(at, near, (factor + 2, -(factor + 3), 0.0, 1.0))
+    outer = polynomial(at, far, (factor, -5 * factor, 8 * factor, -4 * factor))
     return combine(at, "ADD", inner, outer)
-
-
-def _polynomial(at: Lowering, tensor: int, factors: tuple[float, ...]) -> int:
-    total = with_number(at, "MUL", tensor, factors[0])
-    for factor in factors[1:-1]:
-        total = combine(at, "MUL", with_number(at, "ADD", total, factor), tensor)
-    return with_number(at, "ADD", total, factors[-1])

@@ -20,6 +20,7 @@ from edgeinfer_converters.tflite.operators.kernels import (
     cut_axis,
     gathered,
     multiplied,
+    polynomial,
     selected,
     shape_of,
     with_number,
@@ -31,7 +32,7 @@ _CUBIC = -0.75
 
 @dataclass(frozen=True)
 class Tap:
-    """One neighbour along one axis: its index, int32 (places, 1), and its weight, float32 alike; None is 1."""
+    """One neighbour along one axis: its index, int32 (places, 1), and its weight, float32; None is 1."""
 
     index: int
     weight: int | None
@@ -166,7 +167,7 @@ def _clamped(at: Lowering, where: int, side: int) -> int:
 
 
 def _reflected(at: Lowering, where: int, side: int, *, aligned: bool) -> int:
-    """Mirrored at the middle of the border pixels (`aligned`), or at their outer edges, as often as needed."""
+    """Mirrored at the middle of the border pixels (`aligned`), or at their outer edges."""
     low, length = (0.0, side - 1.0) if aligned else (-0.5, float(side))
     if length == 0:
         return with_number(at, "MUL", where, 0.0)
@@ -185,18 +186,11 @@ def _cubic_weights(at: Lowering, share: int) -> dict[int, int]:
     a, rest = _CUBIC, _one_minus(at, share)
     outer, inner = (a, -5 * a, 8 * a, -4 * a), (a + 2, -(a + 3), 0.0, 1.0)
     return {
-        -1: _polynomial(at, with_number(at, "ADD", share, 1.0), outer),
-        0: _polynomial(at, share, inner),
-        1: _polynomial(at, rest, inner),
-        2: _polynomial(at, with_number(at, "ADD", rest, 1.0), outer),
+        -1: polynomial(at, with_number(at, "ADD", share, 1.0), outer),
+        0: polynomial(at, share, inner),
+        1: polynomial(at, rest, inner),
+        2: polynomial(at, with_number(at, "ADD", rest, 1.0), outer),
     }
-
-
-def _polynomial(at: Lowering, tensor: int, factors: tuple[float, ...]) -> int:
-    total = with_number(at, "MUL", tensor, factors[0])
-    for factor in factors[1:-1]:
-        total = combine(at, "MUL", with_number(at, "ADD", total, factor), tensor)
-    return with_number(at, "ADD", total, factors[-1])
 
 
 def affine_grid(node: Node, at: Lowering) -> None:

@@ -54,6 +54,7 @@ IMAGE = normal(2, 3, 4, 5)
             lambda at, x: kernels.padded(at, x, ((0, 0), (1, 2), (0, 0), (0, 1)), 7.0),
             np.pad(IMAGE, ((0, 0), (1, 2), (0, 0), (0, 1)), constant_values=7),
         ),
+        (lambda at, x: kernels.polynomial(at, x, (2.0, 0.0, -3.0, 1.0)), 2 * IMAGE**3 - 3 * IMAGE + 1),
         (lambda at, x: kernels.joined(at, [x, x], 1), np.concatenate([IMAGE, IMAGE], 1)),
         (
             lambda at, x: kernels.selected(at, kernels.compared(at, "GREATER", x, 0.0), x, x),

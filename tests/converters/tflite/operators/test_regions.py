@@ -58,8 +58,8 @@ def test_before_opset_16_nothing_is_shifted() -> None:
         sampling_ratio=2,
         coordinate_transformation_mode="output_half_pixel",
     )
-    found = [run_lite(to_tflite(model), inputs)["y"] for model in (old, new)]
-    np.testing.assert_array_equal(*found)
+    found, expected = (run_lite(to_tflite(model), inputs)["y"] for model in (old, new))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_samples_that_depend_on_the_region_are_refused() -> None:
@@ -103,8 +103,8 @@ def test_without_shifts_it_is_a_convolution() -> None:
     constants = {"w": weights, "o": np.zeros((1, 18, 6, 6), np.float32)}
     deformed = node_model("DeformConv", {"x": image}, constants=constants, pads=[1] * 4, opset=19)
     usual = node_model("Conv", {"x": image}, constants={"w": weights}, pads=[1] * 4)
-    found = [run_lite(to_tflite(model), {"x": image})["y"] for model in (deformed, usual)]
-    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
+    found, expected = (run_lite(to_tflite(model), {"x": image})["y"] for model in (deformed, usual))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_behind_a_convolution_nothing_is_transposed() -> None:
