@@ -9,6 +9,7 @@ from edgeinfer_converters.tflite.lowering import Table
 from edgeinfer_converters.tflite.operators import (
     activations,
     arithmetic,
+    columns,
     conv,
     conv_transpose,
     integers,
@@ -29,6 +30,7 @@ from edgeinfer_converters.tflite.operators import (
 OPERATORS: Table = {
     **activations.OPERATORS,
     **arithmetic.OPERATORS,
+    **columns.OPERATORS,
     **conv.OPERATORS,
     **conv_transpose.OPERATORS,
     **integers.OPERATORS,

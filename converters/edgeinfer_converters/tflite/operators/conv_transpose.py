@@ -187,7 +187,7 @@ def _spread(node: Node, at: Lowering, task: _Task, pixels: int) -> int:
     """Zeros between the pixels and around them, then a convolution with the kernel turned around."""
     window = task.window if len(task.sides) == 3 else two_axes(task.window)
     for axis, stride in enumerate(window.strides, 1):
-        pixels = _with_gaps(at, pixels, axis, stride)
+        pixels = with_gaps(at, pixels, axis, stride)
     around = [(0, 0)]
     begin = [0]
     for extent, stride, (before, after) in zip(window.extents, window.strides, window.pads, strict=True):
@@ -204,7 +204,7 @@ def _spread(node: Node, at: Lowering, task: _Task, pixels: int) -> int:
     return _over_two_axes(node, at, task, image, window)
 
 
-def _with_gaps(at: Lowering, tensor: int, axis: int, stride: int) -> int:
+def with_gaps(at: Lowering, tensor: int, axis: int, stride: int) -> int:
     """stride - 1 zeros behind each index of an axis."""
     if stride == 1:
         return tensor
