@@ -58,6 +58,11 @@ class Node:
         """A string attribute."""
         return self._attributes[name].s.decode() if name in self._attributes else default
 
+    def texts(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A list of strings."""
+        found = self._attributes.get(name)
+        return default if found is None else tuple(one.decode() for one in found.strings)
+
     def integers(self, name: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         """A list of integers."""
         found = self._attributes.get(name)

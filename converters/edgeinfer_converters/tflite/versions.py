@@ -42,7 +42,6 @@ _INT8 = {
     "TANH": 2,
     "TILE": 1,
     "TRANSPOSE": 2,
-    "TRANSPOSE_CONV": 2,
 }
 """The version that brought int8."""
 
@@ -52,6 +51,8 @@ _FIRST = {"BROADCAST_TO": 2}
 
 def version_of(operator: Operator, graph: Graph) -> int:
     """The version of an operator in a graph."""
+    if operator.code == "TRANSPOSE_CONV":
+        return 3 if operator.options["fusedActivationFunction"] == "NONE" else 4
     kinds = {graph.tensors[number].dtype for number in operator.inputs[:1] if number >= 0}
     first = _FIRST.get(operator.code, 1)
     return max(first, _INT8.get(operator.code, 1)) if "int8" in kinds else first
