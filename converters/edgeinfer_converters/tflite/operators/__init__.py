@@ -1,36 +1,50 @@
 """How each ONNX operator is lowered: a small function each, listed here.
 
 A function takes the node and the conversion under way, and writes the node's outputs; it raises
-UnsupportedError, with the reason, where TFLite has no equal. Operators that are not listed are expanded by their
-definition in the standard where they have one.
+UnsupportedError, with the reason, where TFLite has no equal. Operators that are not listed are expanded by
+their definition in the standard where they have one.
 """
 
 from edgeinfer_converters.tflite.lowering import Table
 from edgeinfer_converters.tflite.operators import (
     activations,
     arithmetic,
+    casts,
+    comparisons,
     conv,
+    dropout,
+    elementary,
+    integers,
     moves,
     normalize,
     pools,
     products,
     quantize,
+    ranges,
     reduce,
     resize,
+    signals,
     slices,
 )
 
 OPERATORS: Table = {
     **activations.OPERATORS,
     **arithmetic.OPERATORS,
+    **casts.OPERATORS,
+    **comparisons.OPERATORS,
     **conv.OPERATORS,
+    **dropout.OPERATORS,
+    **elementary.OPERATORS,
+    **integers.OPERATORS,
     **moves.OPERATORS,
     **normalize.OPERATORS,
     **pools.OPERATORS,
     **products.OPERATORS,
     **quantize.OPERATORS,
+    **ranges.OPERATORS,
     **reduce.OPERATORS,
     **resize.OPERATORS,
+    **signals.OPERATORS,
     **slices.OPERATORS,
 }
 """The functions by operator."""
