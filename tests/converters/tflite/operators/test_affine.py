@@ -50,11 +50,13 @@ def test_a_scale_an_index(axis: int) -> None:
 def test_a_scale_a_block(size: int) -> None:
     scales, zeros = np.abs(normal(3, 4)) + 0.1, np.arange(12).reshape(3, 4).astype(np.uint8)
     inputs = {"x": normal(3, size) * 30, "s": scales, "z": zeros}
-    blocks = {"axis": 1, "block_size": 2}
+    blocks = 2
     if size % 2 == 0:
-        check_agrees(node_model("QuantizeLinear", inputs, opset=21, **blocks), inputs, atol=0)
+        check_agrees(
+            node_model("QuantizeLinear", inputs, opset=21, axis=1, block_size=blocks), inputs, atol=0
+        )
     integers = {"x": np.arange(24).reshape(3, 8).astype(np.uint8), "s": scales, "z": zeros}
-    check_agrees(node_model("DequantizeLinear", integers, opset=21, **blocks), integers)
+    check_agrees(node_model("DequantizeLinear", integers, opset=21, axis=1, block_size=blocks), integers)
 
 
 def test_scales_that_the_model_computes() -> None:
@@ -69,7 +71,7 @@ def test_images_keep_their_layout() -> None:
         helper.make_node("Conv", ["x", "w"], ["c"]),
         helper.make_node("QuantizeLinear", ["c", "s", "z"], ["y"], axis=1),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "w": normal(4, 3, 3, 3, seed=1),
         "s": np.array([0.1, 0.2, 0.3, 0.4], np.float32),
         "z": np.array([1, 2, 3, 4], np.int8),
@@ -88,7 +90,7 @@ def test_integers_with_two_kinds_of_readers() -> None:
         helper.make_node("Cast", ["x"], ["f"], to=1),
         helper.make_node("Sum", ["d", "e", "f"], ["y"]),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "s": np.array(0.5, np.float32),
         "t": np.array(0.25, np.float32),
         "z": np.array(3, np.uint8),

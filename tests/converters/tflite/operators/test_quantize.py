@@ -10,7 +10,7 @@ from onnx import helper
 
 from tests.fixtures.lite import Arrays, check_agrees, model_of, normal
 
-CONSTANTS = {
+CONSTANTS: dict[str, np.ndarray] = {
     "w": normal(4, 3, 3, 3, seed=1) / 4,
     "s": np.array(0.05, np.float32),
     "z": np.array(3, np.int8),
@@ -63,6 +63,6 @@ def test_constants_become_numbers_where_no_kernel_wants_integers() -> None:
     inputs = {"x": normal(1, 3, 5, 5)}
     nodes = [("DequantizeLinear", ["k", "s", "z"], "d"), ("Add", ["x", "d"], "y")]
     made = [helper.make_node(kind, names, [result]) for kind, names, result in nodes]
-    constants = {**CONSTANTS, "k": np.arange(5).astype(np.int8)}
+    constants: dict[str, np.ndarray] = {**CONSTANTS, "k": np.arange(5).astype(np.int8)}
     found = check_agrees(model_of(made, inputs, ["y"], constants=constants, opset=21), inputs)
     assert found.operators == {"ADD": 1}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,22 +10,13 @@ from onnx import helper
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.tflite import to_tflite
-from tests.fixtures.lite import check_agrees, model_of, node_model, normal
+from tests.fixtures.lite import check_agrees, declared, model_of, node_model, normal
 
 ALL = [
     *("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin"),
     *("ReduceProd", "ReduceSum", "ReduceSumSquare"),
 ]
 OF_INTEGERS = ["ReduceL1", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare"]
-
-
-def declared(model: onnx.ModelProto, *shape: int) -> onnx.ModelProto:
-    """The model with the shape of its result written down."""
-    kind = model.graph.output[0].type.tensor_type
-    kind.shape.ClearField("dim")
-    for side in shape:
-        kind.shape.dim.add().dim_value = side
-    return model
 
 
 def positive(*shape: int) -> np.ndarray:
