@@ -158,11 +158,6 @@ def selu(x: Term, node: Node) -> Term:
     return _elu(x, node.real("alpha", _SELU_ALPHA)) * node.real("gamma", _SELU_GAMMA)
 
 
-def gelu(x: Term, node: Node) -> Term:
-    """x times the normal distribution function, or the approximation of that with tanh."""
-    return x.apply("GELU", approximate=node.text("approximate", "none") == "tanh")
-
-
 def softplus(x: Term, _: Node) -> Term:
     """log(1 + e^x)."""
     return _softplus(x)
@@ -228,7 +223,6 @@ OPERATORS: Table = {
     "Celu": partial(pointwise, celu),
     "Clip": clip,
     "Elu": partial(pointwise, elu),
-    "Gelu": partial(pointwise, gelu),
     "HardSigmoid": hard_sigmoid,
     "HardSwish": hard_swish,
     "LeakyRelu": leaky_relu,

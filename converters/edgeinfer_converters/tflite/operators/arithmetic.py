@@ -131,7 +131,6 @@ OPERATORS: Table = {
     "Max": partial(variadic, "MAXIMUM"),
     "Mean": mean,
     "Min": partial(variadic, "MINIMUM"),
-    "Mul": partial(binary, "MUL"),
     "Pow": power,
     "Sub": partial(binary, "SUB"),
     "Sum": partial(variadic, "ADD"),
