@@ -57,6 +57,11 @@ def test_powers_with_a_constant_exponent(exponent: float) -> None:
     assert ("MUL" in made.operators) == (exponent in (2.0, 3.0))
 
 
+def test_an_exponent_of_more_axes_than_the_base() -> None:
+    inputs = {"x": np.abs(normal(3))}
+    check_agrees(node_model("Pow", inputs, constants={"e": np.full((1, 1, 1), 2, np.float32)}), inputs)
+
+
 @pytest.mark.parametrize("exponent", [0, 1, 2, 5])
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 def test_powers_of_integers_are_exact(exponent: int, dtype: str) -> None:
