@@ -10,6 +10,7 @@ import onnx
 
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard, standard_opset
+from edgeinfer_converters.tflite.branches import taken_branch, write_branch
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import Faults, UnsupportedError
 from edgeinfer_converters.tflite.flatbuffer import write
@@ -74,15 +75,24 @@ def _lower(model: onnx.ModelProto, as_is: frozenset[str]) -> Lowering:
     lowering = Lowering(Graph(), Facts.of(model, opset), find_sites(view), view)
     add_inputs(lowering, as_is)
     for proto in view.nodes:
-        node = Node(proto, opset)
-        try:
-            _lower_node(node, lowering)
-        except UnsupportedError as fault:
-            faults.add(node.kind, proto.name, node.outputs[0], str(fault))
-            _stand_in(node, lowering)
+        _try_node(Node(proto, opset), lowering, faults)
     faults.check()
     add_outputs(lowering)
     return lowering
+
+
+def _try_node(node: Node, lowering: Lowering, faults: Faults) -> None:
+    try:
+        branch = taken_branch(node, lowering.facts) if node.kind == "If" else None
+        if branch is None:
+            _lower_node(node, lowering)
+            return
+        for inner in branch.node:
+            _try_node(Node(inner, node.opset), lowering, faults)
+        write_branch(node, branch, lowering)
+    except UnsupportedError as fault:
+        faults.add(node.kind, node.proto.name, node.outputs[0], str(fault))
+        _stand_in(node, lowering)
 
 
 def _lower_node(node: Node, lowering: Lowering) -> None:

@@ -6,7 +6,6 @@ constants that are computed on the way: Shape of a known shape, and all that is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -29,6 +28,26 @@ MAX_FOLDED_ELEMENTS = 1 << 24
 _SMALL = 1024
 """Constants of at most this many elements can be shapes, axes and the like."""
 
+_SHAPE_KEPT = frozenset(
+    {
+        "Abs",
+        "Cast",
+        "CastLike",
+        "Cos",
+        "Exp",
+        "Identity",
+        "Log",
+        "Neg",
+        "Not",
+        "Reciprocal",
+        "Relu",
+        "Sin",
+        "Sqrt",
+        "Tanh",
+    }
+)
+"""Operators whose result has the shape of their one operand."""
+
 _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
@@ -42,7 +61,7 @@ class Facts:
     opset: int
     types: dict[str, onnx.TypeProto] = field(default_factory=dict)
     _constants: dict[str, Array] = field(default_factory=dict)
-    _declared: Mapping[str, onnx.TypeProto] = field(default_factory=dict)
+    _declared: dict[str, onnx.TypeProto] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: onnx.ModelProto, opset: int) -> Facts:
@@ -54,6 +73,7 @@ class Facts:
         for tensor in graph.initializer:
             facts.types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
         facts._declared = {value.name: value.type for value in (*graph.value_info, *graph.output)}
+        facts._trace_back()
         return facts
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -105,6 +125,16 @@ class Facts:
         self._constants[name] = values
         kind = helper.np_dtype_to_tensor_dtype(values.dtype)
         self.types[name] = helper.make_tensor_type_proto(kind, values.shape)
+
+    def _trace_back(self) -> None:
+        """Declare shapes before operators that leave them as they are, from what is declared behind."""
+        for node in reversed(self.view.nodes):
+            declared = self._declared.get(node.output[0]) if node.op_type in _SHAPE_KEPT else None
+            if declared is None or not _is_static(declared) or node.input[0] in self._declared:
+                continue
+            traced = onnx.TypeProto()
+            traced.tensor_type.shape.CopyFrom(declared.tensor_type.shape)
+            self._declared[node.input[0]] = traced
 
     def _infer(self, node: Node) -> None:
         try:
@@ -193,6 +223,8 @@ def _merged(inferred: onnx.TypeProto, declared: onnx.TypeProto) -> onnx.TypeProt
     merged = onnx.TypeProto()
     merged.CopyFrom(inferred)
     ours, theirs = merged.tensor_type.shape.dim, declared.tensor_type.shape.dim
+    if not declared.tensor_type.HasField("shape"):
+        return merged
     if not inferred.tensor_type.HasField("shape"):
         merged.tensor_type.shape.CopyFrom(declared.tensor_type.shape)
     elif len(ours) == len(theirs):

@@ -22,6 +22,7 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import UnsupportedError
+from edgeinfer_converters.tflite.kernels import check_types
 from edgeinfer_converters.tflite.layouts import (
     Layout,
     Shape,
@@ -170,7 +171,12 @@ class Lowering:
         /,
         **options: OptionValue,
     ) -> int:
-        """Append an operator of one result; returns the result's number."""
+        """Append an operator of one result; returns the result's number.
+
+        Raises UnsupportedError where the kernel does not compute with the type of the first operand.
+        """
+        first = self.graph.tensors[inputs[0]]
+        check_types(code, first.dtype, quantized=first.quant is not None)
         name = np.dtype(dtype).name
         result = self.graph.tensor(f"{code.lower()}_{len(self.graph.operators)}", shape, name, quant)
         self.graph.add(code, inputs, [result], **options)

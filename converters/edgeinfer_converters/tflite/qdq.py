@@ -75,7 +75,7 @@ def find_sites(view: GraphView) -> Sites:
             constant = _constant(node, view)
             if constant is not None:
                 constants[node.output[0]] = constant
-            elif node.input[0] in view.inputs and (quant := _quant(node, view)):
+            elif node.input[0] in view.inputs and (quant := _quant(node, view)) and _stays_so(node, view):
                 stored[node.input[0]] = quant
         elif node.op_type == "QuantizeLinear" and (quant := _quant(node, view)) and _stays(node, view):
             stored[node.output[0]] = quant
@@ -92,10 +92,18 @@ def as_int8(integers: Array) -> Array:
 
 
 def _stays(node: onnx.NodeProto, view: GraphView) -> bool:
-    """Whether nobody sees the integers but operators that dequantize them."""
-    name = node.output[0]
+    """Whether nobody sees the integers but operators that dequantize them at the scale of the node."""
+    return _is_dequantized(node.output[0], _quant(node, view), view)
+
+
+def _stays_so(node: onnx.NodeProto, view: GraphView) -> bool:
+    """The same of the integers that a DequantizeLinear reads."""
+    return _is_dequantized(node.input[0], _quant(node, view), view)
+
+
+def _is_dequantized(name: str, quant: Quant | None, view: GraphView) -> bool:
     return name not in view.outputs and all(
-        reader.op_type == "DequantizeLinear" and reader.input[0] == name
+        reader.op_type == "DequantizeLinear" and reader.input[0] == name and _quant(reader, view) == quant
         for reader in view.readers.get(name, ())
     )
 

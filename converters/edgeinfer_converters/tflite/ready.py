@@ -15,7 +15,9 @@ from edgeinfer_converters.graph.functions import inline_functions
 from edgeinfer_converters.graph.initializers import lift_constants, unlist_initializers
 from edgeinfer_converters.graph.naming import name_nodes
 from edgeinfer_converters.graph.opset import raise_opset
+from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.walk import is_standard, standard_opset
+from edgeinfer_converters.tflite.slopes import with_whole_slopes
 
 MIN_OPSET = 13
 _MAX_OPSET = 10_000
@@ -28,7 +30,7 @@ def make_ready(model: onnx.ModelProto, known: AbstractSet[str]) -> onnx.ModelPro
     definition where it has one. Raises ModelError."""
     ready = onnx.ModelProto()
     ready.CopyFrom(model)
-    ready = fix_batch(unlist_initializers(inline_functions(ready)))
+    ready = with_whole_slopes(fix_batch(unlist_initializers(inline_functions(ready))))
     ready = raise_opset(ready, min_opset=MIN_OPSET, max_opset=_MAX_OPSET)
     return name_nodes(lift_constants(_expanded(ready, known)))
 
@@ -41,6 +43,9 @@ def _expanded(model: onnx.ModelProto, known: AbstractSet[str]) -> onnx.ModelProt
         if not defined:
             break
         try:
+            # Some definitions depend on their operands' types, which the definitions before left unsaid.
+            model = infer_shapes(model)
+            _spell_out_defaults(model, frozenset(defined))
             model = inliner.inline_selected_functions(
                 model, [("", kind) for kind in defined], exclude=False, inline_schema_functions=True
             )
@@ -50,6 +55,19 @@ def _expanded(model: onnx.ModelProto, known: AbstractSet[str]) -> onnx.ModelProt
                 hint="export the model without these operators",
             ) from error
     return model
+
+
+def _spell_out_defaults(model: onnx.ModelProto, kinds: AbstractSet[str]) -> None:
+    """Give nodes the attributes that they leave to their default, as the inliner does not (in place)."""
+    opset = standard_opset(model)
+    for node in model.graph.node:
+        if not is_standard(node) or node.op_type not in kinds:
+            continue
+        schema: Any = defs.get_schema(node.op_type, opset, "")
+        given = {one.name for one in node.attribute}
+        for name, attribute in sorted(schema.attributes.items()):
+            if name not in given and attribute.default_value.type != onnx.AttributeProto.UNDEFINED:
+                node.attribute.append(attribute.default_value)
 
 
 def _is_function(kind: str, opset: int) -> bool:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from edgeinfer_converters.tflite.tensors import Graph, Operator
 
+_FIRST = {"BROADCAST_TO": 2}
+"""The oldest version that runtimes register, where it is not 1."""
+
 _INT8 = {
     "ADD": 2,
     "AVERAGE_POOL_2D": 2,

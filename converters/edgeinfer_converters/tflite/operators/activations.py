@@ -1,4 +1,7 @@
-"""Operators of one operand: activations and elementary functions, in whatever layout it is stored."""
+"""Activations, in whatever layout their operand is stored.
+
+RELU carries NaN on; MAXIMUM, MINIMUM and EXP may not: behind a NaN, formulas of theirs may give a number.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.arithmetic import combine
+from edgeinfer_converters.tflite.operators.formulas import Term, pointwise
 from edgeinfer_converters.tflite.tensors import OptionValue, Quant
 
 SIGMOID_INT8 = Quant.whole(1 / 256, -128)
@@ -20,6 +24,9 @@ SIGMOID_INT8 = Quant.whole(1 / 256, -128)
 
 TANH_INT8 = Quant.whole(1 / 128, 0)
 """And that of TANH's."""
+
+_SELU_ALPHA, _SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
+"""The defaults of the standard."""
 
 
 def unary(code: str, node: Node, at: Lowering) -> None:
@@ -135,16 +142,65 @@ def reciprocal(node: Node, at: Lowering) -> None:
     at.write(node.outputs[0], combine(at, "DIV", one, source), layout)
 
 
-def cast(node: Node, at: Lowering) -> None:
-    """Cast. Floats become integers by cutting off decimals in both."""
-    wanted = at.facts.dtype(node.outputs[0])
-    layout = at.layout(node.inputs[0])
-    source = at.read(node.inputs[0], layout)
-    if wanted.kind in "iu" and at.dtype(node.inputs[0]).kind == "f" and wanted.itemsize < 4:
-        raise UnsupportedError(
-            f"what casting to {wanted.name} does outside its range differs between runtimes"
-        )
-    at.write(node.outputs[0], at.cast(source, at.dtype(node.outputs[0])), layout)
+def elu(x: Term, node: Node) -> Term:
+    """alpha (e^x - 1) below zero."""
+    return _elu(x, node.real("alpha", 1.0))
+
+
+def celu(x: Term, node: Node) -> Term:
+    """alpha (e^(x / alpha) - 1) below zero."""
+    alpha = node.real("alpha", 1.0)
+    return x.apply("RELU") + (x.least(0) * (1.0 / alpha)).apply("ELU") * alpha
+
+
+def selu(x: Term, node: Node) -> Term:
+    """gamma times an Elu."""
+    return _elu(x, node.real("alpha", _SELU_ALPHA)) * node.real("gamma", _SELU_GAMMA)
+
+
+def softplus(x: Term, _: Node) -> Term:
+    """log(1 + e^x)."""
+    return _softplus(x)
+
+
+def softsign(x: Term, _: Node) -> Term:
+    """x / (1 + |x|)."""
+    return x / (x.apply("ABS") + 1.0)
+
+
+def mish(x: Term, _: Node) -> Term:
+    """x tanh(softplus(x))."""
+    return x * _softplus(x).apply("TANH")
+
+
+def swish(x: Term, node: Node) -> Term:
+    """x sigmoid(alpha x)."""
+    alpha = node.real("alpha", 1.0)
+    return x * (x if alpha == 1.0 else x * alpha).apply("LOGISTIC")
+
+
+def thresholded_relu(x: Term, node: Node) -> Term:
+    """x above alpha, else 0."""
+    return (x > node.real("alpha", 1.0)).choose(x, 0)
+
+
+def shrink(x: Term, node: Node) -> Term:
+    """Towards zero by `bias`, and 0 from -lambd to lambd."""
+    if x.dtype != "float32":
+        raise UnsupportedError("its formula is one of floats")
+    bias, limit = node.real("bias", 0.0), node.real("lambd", 0.5)
+    return (x < -limit).choose(x + bias, (x > limit).choose(x - bias, 0))
+
+
+def _elu(x: Term, alpha: float) -> Term:
+    if alpha == 1.0:
+        return x.apply("ELU")
+    return x.apply("RELU") + x.least(0).apply("ELU") * alpha
+
+
+def _softplus(x: Term) -> Term:
+    """max(x, 0) + log(1 + e^-|x|)."""
+    return x.apply("RELU") + ((-x.apply("ABS")).apply("EXP") + 1.0).apply("LOG")
 
 
 def _over_last(node: Node, at: Lowering, code: str, **options: OptionValue) -> None:
@@ -164,28 +220,24 @@ def _with_number(at: Lowering, code: str, tensor: int, number: float) -> int:
 
 
 OPERATORS: Table = {
-    "Abs": partial(unary, "ABS"),
-    "Cast": cast,
-    "Ceil": partial(unary, "CEIL"),
+    "Celu": partial(pointwise, celu),
     "Clip": clip,
-    "Cos": partial(unary, "COS"),
-    "Exp": partial(unary, "EXP"),
-    "Floor": partial(unary, "FLOOR"),
+    "Elu": partial(pointwise, elu),
     "HardSigmoid": hard_sigmoid,
     "HardSwish": hard_swish,
     "LeakyRelu": leaky_relu,
-    "Log": partial(unary, "LOG"),
     "LogSoftmax": log_softmax,
-    "Neg": partial(unary, "NEG"),
-    "Not": partial(unary, "LOGICAL_NOT"),
+    "Mish": partial(pointwise, mish),
     "PRelu": prelu,
     "Reciprocal": reciprocal,
     "Relu": relu,
-    "Round": partial(unary, "ROUND"),
+    "Selu": partial(pointwise, selu),
+    "Shrink": partial(pointwise, shrink),
     "Sigmoid": partial(saturating, "LOGISTIC", SIGMOID_INT8),
-    "Sign": partial(unary, "SIGN"),
-    "Sin": partial(unary, "SIN"),
     "Softmax": softmax,
-    "Sqrt": partial(unary, "SQRT"),
+    "Softplus": partial(pointwise, softplus),
+    "Softsign": partial(pointwise, softsign),
+    "Swish": partial(pointwise, swish),
     "Tanh": partial(saturating, "TANH", TANH_INT8),
+    "ThresholdedRelu": partial(pointwise, thresholded_relu),
 }

@@ -1,8 +1,13 @@
-"""Operators of two and more operands that broadcast: arithmetic, comparisons, logic."""
+"""Arithmetic of two and more operands that broadcast.
+
+Of a number and NaN, MAXIMUM and MINIMUM give the one or the other, as their order and the runtime have it.
+"""
 
 from __future__ import annotations
 
 from functools import partial
+
+import numpy as np
 
 from edgeinfer_converters.tflite.broadcast import common_layout, few_axes, read_operand
 from edgeinfer_converters.tflite.faults import UnsupportedError
@@ -14,12 +19,16 @@ from edgeinfer_converters.tflite.nodes import Node
 FUSING = frozenset({"ADD", "DIV", "MUL", "SUB"})
 """Kernels that can apply an activation."""
 
+_MAX_FACTORS = 8
+"""Powers of integers up to this one are products."""
+
 INTEGER = frozenset({"ADD", "MUL", "SUB"})
 """Kernels that compute with 8 bits at scales of their own."""
 
 
 def binary(code: str, node: Node, at: Lowering) -> None:
     """An operator of two operands with one kernel."""
+    _refuse_doubles(node, at)
     activation, result = (NONE, node.outputs[0])
     if code in FUSING and at.dtype(node.outputs[0]).kind == "f":
         activation, result = fuse_activation(node, at)
@@ -40,6 +49,7 @@ def binary(code: str, node: Node, at: Lowering) -> None:
 
 def variadic(code: str, node: Node, at: Lowering) -> None:
     """An operator of any number of operands as a chain of one of two."""
+    _refuse_doubles(node, at)
     result = node.outputs[0]
     layout = common_layout(at, node.inputs, at.rank(result))
     shape = stored_shape(at.shape(result), layout)
@@ -50,6 +60,13 @@ def variadic(code: str, node: Node, at: Lowering) -> None:
     if at.graph.tensors[total].shape != shape:
         raise UnsupportedError("its operands do not have the shape of the result")
     at.write(result, total, layout)
+
+
+def _refuse_doubles(node: Node, at: Lowering) -> None:
+    if at.facts.dtype(node.outputs[0]) == np.float64:
+        raise UnsupportedError(
+            "it computes with float64, which exceeds what TFLite's float32 kernels can hold"
+        )
 
 
 def combine(at: Lowering, code: str, one: int, other: int) -> int:
@@ -63,59 +80,56 @@ def combine(at: Lowering, code: str, one: int, other: int) -> int:
 
 def mean(node: Node, at: Lowering) -> None:
     """Mean of several tensors."""
-    _sum_of(node, at, 1.0 / len(node.inputs))
-
-
-def _sum_of(node: Node, at: Lowering, factor: float) -> None:
     result = node.outputs[0]
-    layout = common_layout(at, node.inputs, at.rank(result))
-    total = read_operand(at, node.inputs[0], layout)
-    for name in node.inputs[1:]:
-        total = combine(at, "ADD", total, read_operand(at, name, layout))
-    scale = at.const([factor], "float32")
-    found = at.graph.tensors[total]
-    at.write(
-        result, at.add("MUL", [total, scale], found.shape, found.dtype, fusedActivationFunction=NONE), layout
-    )
+    variadic("ADD", node, at)
+    total = at.read(result, at.layout(result))
+    factor = at.const(np.full((1,) * at.rank(result), 1.0 / len(node.inputs), np.float32))
+    at.write(result, combine(at, "MUL", total, factor), at.layout(result))
 
 
-def compare(code: str, node: Node, at: Lowering) -> None:
-    """A comparison: operands of one type, a boolean result."""
-    result = node.outputs[0]
-    layout = common_layout(at, node.inputs, at.rank(result))
-    operands = [read_operand(at, name, layout) for name in node.inputs]
-    shape = stored_shape(at.shape(result), layout)
-    few, sides = few_axes(at, operands, shape)
-    at.write(result, at.reshape(at.add(code, few, sides, "bool"), shape), layout)
+def power(node: Node, at: Lowering) -> None:
+    """Pow in the type of the base: whole exponents that are constant become products."""
+    base, exponent = node.inputs[:2]
+    factors = _whole_exponent(at, exponent) if at.shape(base) == at.shape(node.outputs[0]) else None
+    if factors is not None and (at.dtype(base).kind in "iu" or factors in (1, 2, 3)):
+        _product(node, at, factors)
+        return
+    if at.dtype(base) == at.dtype(exponent):
+        binary("POW", node, at)
+        return
+    if at.dtype(base).kind != "f":
+        raise UnsupportedError("a power of integers with an exponent of another type is not exact in float32")
+    layout = common_layout(at, node.inputs, at.rank(node.outputs[0]))
+    operands = [at.cast(read_operand(at, name, layout), "float32") for name in node.inputs]
+    at.write(node.outputs[0], combine(at, "POW", *operands), layout)
 
 
-def where(node: Node, at: Lowering) -> None:
-    """Where: SELECT_V2 on three operands that broadcast."""
-    result = node.outputs[0]
-    layout = common_layout(at, node.inputs[1:], at.rank(result))
-    operands = [read_operand(at, name, layout) for name in node.inputs]
-    shape = stored_shape(at.shape(result), layout)
-    few, sides = few_axes(at, operands, shape)
-    at.write(result, at.reshape(at.add("SELECT_V2", few, sides, at.dtype(result)), shape), layout)
+def _whole_exponent(at: Lowering, name: str) -> int | None:
+    """A constant exponent that is one whole number from 0 to 8."""
+    values = at.constant(name)
+    if values is None or values.size != 1 or values.item() not in range(_MAX_FACTORS + 1):
+        return None
+    return int(values.item())
+
+
+def _product(node: Node, at: Lowering, factors: int) -> None:
+    name, result = node.inputs[0], node.outputs[0]
+    layout = at.layout(name)
+    base = at.read(name, layout)
+    found = at.graph.tensors[base]
+    total = base if factors else at.const(np.ones(found.shape, found.dtype))
+    for _ in range(factors - 1):
+        total = combine(at, "MUL", total, base)
+    at.write(result, total, layout)
 
 
 OPERATORS: Table = {
     "Add": partial(binary, "ADD"),
-    "And": partial(binary, "LOGICAL_AND"),
     "Div": partial(binary, "DIV"),
-    "Equal": partial(compare, "EQUAL"),
-    "Greater": partial(compare, "GREATER"),
-    "GreaterOrEqual": partial(compare, "GREATER_EQUAL"),
-    "Less": partial(compare, "LESS"),
-    "LessOrEqual": partial(compare, "LESS_EQUAL"),
     "Max": partial(variadic, "MAXIMUM"),
     "Mean": mean,
     "Min": partial(variadic, "MINIMUM"),
-    "Mul": partial(binary, "MUL"),
-    "Or": partial(binary, "LOGICAL_OR"),
-    "Pow": partial(binary, "POW"),
+    "Pow": power,
     "Sub": partial(binary, "SUB"),
     "Sum": partial(variadic, "ADD"),
-    "Where": where,
-    "Xor": partial(binary, "NOT_EQUAL"),
 }

@@ -1,183 +1,126 @@
-"""Products of integers (ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul): computed in float32.
+"""Operators of integers: remainders and bits.
 
-Whole numbers below 2^24 are exact in float32, whatever the order of the sums; products that may reach
-farther are refused.
+Kernels exist for few of them; the rest are sums and products that give the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from math import prod
-from typing import Any
 
 import numpy as np
-from onnx import TensorProto, helper
 
-from edgeinfer.frames import Array
+from edgeinfer_converters.tflite.broadcast import common_layout, read_operand
 from edgeinfer_converters.tflite.faults import UnsupportedError
-from edgeinfer_converters.tflite.lowering import Lower, Lowering, Table
+from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.activations import apply, cast
-from edgeinfer_converters.tflite.operators.arithmetic import binary
-from edgeinfer_converters.tflite.operators.conv import conv
-from edgeinfer_converters.tflite.operators.kernels import with_number
-from edgeinfer_converters.tflite.operators.moves import reshape
-from edgeinfer_converters.tflite.operators.products import mat_mul
+from edgeinfer_converters.tflite.operators.formulas import Term, pointwise
 
-EXACT = 1 << 24
-"""Whole numbers up to this are exact in float32."""
-
-_WIDEST = 255
-"""The greatest distance of an 8-bit number from its zero point."""
-
-_LOWER: Mapping[str, Lower] = {
-    "Add": partial(binary, "ADD"),
-    "Cast": cast,
-    "Conv": conv,
-    "Div": partial(binary, "DIV"),
-    "MatMul": mat_mul,
-    "Mul": partial(binary, "MUL"),
-    "Reshape": reshape,
-    "Sub": partial(binary, "SUB"),
-}
+_HALF = 1 << 16
 
 
-def conv_integer(node: Node, at: Lowering) -> None:
-    """ConvInteger: an int32 result."""
-    steps = _Steps(node, at)
-    image = steps.centred(node.inputs[0], node.input(2))
-    weights = steps.centred(node.inputs[1], node.input(3), axis=0)
-    _check(at, weights, at.shape(node.inputs[1])[1:])
-    _write_int32(node, at, steps.add("Conv", [image, weights], **_window(node)))
+def mod(node: Node, at: Lowering) -> None:
+    """Mod: the remainder has the sign of the divisor, with `fmod` that of the dividend."""
+    left, right = _operands(node, at)
+    if node.integer("fmod", 0):
+        _write(node, at, _fmod(left, right))
+        return
+    if left.dtype == "float32":
+        raise UnsupportedError("remainders of floats are defined with `fmod` only")
+    _write(node, at, _floor_mod(left, right))
 
 
-def mat_mul_integer(node: Node, at: Lowering) -> None:
-    """MatMulInteger: an int32 result."""
-    steps = _Steps(node, at)
-    left = steps.centred(node.inputs[0], node.input(2), axis=-2)
-    right = steps.centred(node.inputs[1], node.input(3))
-    _check(at, right, at.shape(node.inputs[0])[-1:])
-    _write_int32(node, at, steps.add("MatMul", [left, right]))
+def bit_shift(node: Node, at: Lowering) -> None:
+    """BitShift of unsigned integers."""
+    wanted = at.facts.dtype(node.outputs[0])
+    if wanted.itemsize > 4:
+        raise UnsupportedError(f"shifts of {wanted.name} have no equal")
+    value, steps = _operands(node, at)
+    steps = steps.least(8 * wanted.itemsize)
+    if node.text("direction", "") == "RIGHT":
+        shifted = value.cast(wanted.name).pair("RIGHT_SHIFT", steps.cast(wanted.name))
+        _write(node, at, (steps < 8 * wanted.itemsize).choose(shifted.cast(value.dtype), 0))
+        return
+    first = steps.least(16)
+    _write(node, at, value * _power_of_two(first) * _power_of_two(steps - first))
 
 
-def qlinear_conv(node: Node, at: Lowering) -> None:
-    """QLinearConv: a sum in int32, brought to the scale of the result."""
-    image, image_scale, image_zero, filters, scale, zero, out_scale, out_zero = node.inputs[:8]
-    steps = _Steps(node, at)
-    weights = steps.centred(filters, zero, axis=0)
-    inputs = [steps.centred(image, image_zero), weights]
-    bias = node.input(8)
-    if bias:
-        at.need_constant(node, 8, "biases")
-        inputs.append(steps.real(bias))
-    _check(at, weights, at.shape(filters)[1:], at.constant(bias) if bias else np.zeros(1))
-    total = steps.add("Conv", inputs, **_window(node))
-    factor = steps.factor([image_scale, steps.on_axis(scale, 1, at.rank(filters))], out_scale)
-    _write_scaled(node, at, steps, steps.add("Mul", [total, factor]), out_zero)
+def bitwise(combine: str, node: Node, at: Lowering) -> None:
+    """BitwiseAnd, BitwiseOr, BitwiseXor of up to 32 bits."""
+    wanted = at.facts.dtype(node.outputs[0])
+    if wanted.itemsize > 4:
+        raise UnsupportedError(f"bitwise operators on {wanted.name} have no equal")
+    left, right = (one.cast("int32") for one in _operands(node, at))
+    different = _xor(left, right)
+    if combine == "xor":
+        _write(node, at, different)
+        return
+    both = _and_whole(left, right) if wanted.itemsize == 4 else _and(left, right)
+    _write(node, at, both if combine == "and" else both + different)
 
 
-def qlinear_mat_mul(node: Node, at: Lowering) -> None:
-    """QLinearMatMul: scales and zero points of matrices, of rows of the first, of columns of the second."""
-    left, left_scale, left_zero, right, right_scale, right_zero, out_scale, out_zero = node.inputs[:8]
-    steps = _Steps(node, at)
-    other = steps.centred(right, right_zero)
-    _check(at, other, at.shape(left)[-1:])
-    total = steps.add("MatMul", [steps.centred(left, left_zero, axis=-2), other])
-    factor = steps.factor([steps.on_axis(left_scale, -2, at.rank(left)), right_scale], out_scale)
-    _write_scaled(node, at, steps, steps.add("Mul", [total, factor]), out_zero)
+def bitwise_not(x: Term, _: Node) -> Term:
+    """BitwiseNot: -1 - x has all bits turned, in the type to which the result is narrowed too."""
+    return -1 - x
 
 
-class _Steps:
-    """Nodes that stand for one node, each lowered at once; those of constants are computed beforehand."""
-
-    def __init__(self, node: Node, at: Lowering) -> None:
-        self._node, self._at = node, at
-        self._count = 0
-
-    def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
-        """Lower one node; returns the name of its result."""
-        name = self._name()
-        proto = helper.make_node(kind, inputs, [name], name=name, **attributes)
-        node = Node(proto, self._node.opset)
-        if not self._at.facts.learn(node):
-            _LOWER[kind](node, self._at)
-        return name
-
-    def real(self, name: str) -> str:
-        """A tensor in float32."""
-        return self.add("Cast", [name], to=TensorProto.FLOAT)
-
-    def centred(self, name: str, zero: str, axis: int | None = None) -> str:
-        """A tensor in float32 without its zero point, which may be one for each index of an axis."""
-        real = self.real(name)
-        if not zero:
-            return real
-        shift = self.real(zero)
-        if axis is not None:
-            shift = self.on_axis(shift, axis, self._at.rank(name))
-        return self.add("Sub", [real, shift])
-
-    def on_axis(self, name: str, axis: int, rank: int) -> str:
-        """A vector as a tensor that broadcasts along an axis; a number as it is."""
-        if self._at.rank(name) != 1 or prod(self._at.shape(name)) == 1:
-            return name
-        sides = [1] * rank
-        sides[axis] = -1
-        shape = self._name()
-        self._at.facts.fix(shape, np.array(sides, np.int64))
-        return self.add("Reshape", [name, shape])
-
-    def factor(self, scales: list[str], out: str) -> str:
-        """What a product is multiplied with: its scales over that of the result."""
-        return self.add("Div", [self.add("Mul", [self.real(one) for one in scales]), self.real(out)])
-
-    def _name(self) -> str:
-        self._count += 1
-        return f"{self._node.outputs[0]}/{self._count}"
+def _operands(node: Node, at: Lowering) -> tuple[Term, Term]:
+    layout = common_layout(at, node.inputs, at.rank(node.outputs[0]))
+    left, right = (Term(at, read_operand(at, name, layout)) for name in node.inputs)
+    return left, right
 
 
-def _window(node: Node) -> dict[str, Any]:
-    """The attributes of a convolution's window."""
-    lists = ("dilations", "kernel_shape", "pads", "strides")
-    found: dict[str, Any] = {name: node.integers(name) for name in lists if node.has(name)}
-    return {**found, "group": node.integer("group", 1), "auto_pad": node.text("auto_pad", "NOTSET")}
+def _write(node: Node, at: Lowering, result: Term) -> None:
+    layout = common_layout(at, node.inputs, at.rank(node.outputs[0]))
+    at.write(node.outputs[0], result.tensor, layout)
 
 
-def _check(at: Lowering, weights: str, sides: tuple[int, ...], bias: Array | None = None) -> None:
-    """Raises UnsupportedError if a sum may be too great to be exact.
-
-    `sides`: those over which is summed. `bias`: what is added, for products that add something.
-    """
-    values = at.constant(weights)
-    reach = _WIDEST * prod(sides)
-    if values is not None:
-        # No sum is over more than all axes but the one of the outputs; for matrices these are the columns.
-        axes = tuple(range(1, values.ndim)) if len(sides) > 1 else (max(values.ndim - 2, 0),)
-        reach = int(np.abs(values.astype(np.float64)).sum(axes).max(initial=0))
-    added = 0 if bias is None else int(np.abs(bias.astype(np.float64)).max(initial=0))
-    if reach * _WIDEST + added >= EXACT:
-        raise UnsupportedError("its sums may be too great to be exact in float32")
+def _floor_mod(left: Term, right: Term) -> Term:
+    if left.dtype != "float32":
+        # The remainder by -1 is 0, as by 1; the processor's division of the least integer by -1 traps.
+        right = right.equals(-1).choose(right.number(1), right)
+    return left.pair("FLOOR_MOD", right)
 
 
-def _write_int32(node: Node, at: Lowering, total: str) -> None:
-    layout = at.layout(total)
-    at.write(node.outputs[0], at.cast(at.read(total, layout), "int32"), layout)
+def _fmod(left: Term, right: Term) -> Term:
+    if left.dtype == "float32":
+        return left.apply("SIGN") * left.apply("ABS").pair("FLOOR_MOD", right.apply("ABS"))
+    found = _floor_mod(left, right)
+    other_side = (left < 0).differs(right < 0) & found.differs(0)
+    return other_side.choose(found - right, found)
 
 
-def _write_scaled(node: Node, at: Lowering, steps: _Steps, real: str, zero: str) -> None:
-    """Add the zero point, round half to even, and saturate."""
-    if zero:
-        real = steps.add("Add", [real, steps.real(zero)])
-    layout, limits = at.layout(real), np.iinfo(at.facts.dtype(node.outputs[0]))
-    rounded = apply(at, "ROUND", at.read(real, layout))
-    bounded = with_number(at, "MINIMUM", with_number(at, "MAXIMUM", rounded, limits.min), limits.max)
-    at.write(node.outputs[0], at.cast(bounded, "int32"), layout)
+def _power_of_two(steps: Term) -> Term:
+    """2^steps for steps from 0 to 16."""
+    small = steps.cast("int32")
+    return small.number(2).pair("POW", small).cast(steps.dtype)
+
+
+def _xor(left: Term, right: Term) -> Term:
+    shape = np.broadcast_shapes(left.shape, right.shape)
+    return left.expanded(shape).pair("BITWISE_XOR", right.expanded(shape))
+
+
+def _and(left: Term, right: Term) -> Term:
+    """Of up to 17 bits with sign: a + b counts common bits twice, a ^ b leaves them out."""
+    return _halved(left + right - _xor(left, right), 1)
+
+
+def _and_whole(left: Term, right: Term) -> Term:
+    """Of 32 bits: of the upper and the lower half."""
+    upper = [_halved(one, 16) for one in (left, right)]
+    lower = [one - high * _HALF for one, high in zip((left, right), upper, strict=True)]
+    return _and(*upper) * _HALF + _and(*lower)
+
+
+def _halved(term: Term, times: int) -> Term:
+    return term.pair("RIGHT_SHIFT", term.number(times).expanded(term.shape))
 
 
 OPERATORS: Table = {
-    "ConvInteger": conv_integer,
-    "MatMulInteger": mat_mul_integer,
-    "QLinearConv": qlinear_conv,
-    "QLinearMatMul": qlinear_mat_mul,
+    "BitShift": bit_shift,
+    "BitwiseAnd": partial(bitwise, "and"),
+    "BitwiseNot": partial(pointwise, bitwise_not),
+    "BitwiseOr": partial(bitwise, "or"),
+    "BitwiseXor": partial(bitwise, "xor"),
+    "Mod": mod,
 }

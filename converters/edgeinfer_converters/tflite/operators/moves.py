@@ -81,7 +81,6 @@ def _flatten(node: Node, at: Lowering) -> None:
 
 
 OPERATORS: Table = {
-    "Dropout": identity,
     "Flatten": reshape,
     "Identity": identity,
     "Reshape": reshape,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.lowering import Lowering, Table, Value
 from edgeinfer_converters.tflite.nodes import Node
+from edgeinfer_converters.tflite.operators import affine
 
 
 def quantize_linear(node: Node, at: Lowering) -> None:
-    """QuantizeLinear: nothing where the operator before it wrote integers, else QUANTIZE."""
+    """QuantizeLinear: nothing where the operator before it wrote integers, else QUANTIZE.
+
+    Where others than DequantizeLinear read the integers: arithmetic.
+    """
     name, result = node.inputs[0], node.outputs[0]
     quant = at.sites.stored.get(result)
     if quant is None:
-        raise UnsupportedError("its integers are read by others than DequantizeLinear")
+        affine.quantize(node, at)
+        return
     if name in at.values and at.quant(name) is not None:
         at.values[result] = at.values[name]
         return
@@ -27,7 +31,8 @@ def dequantize_linear(node: Node, at: Lowering) -> None:
         return
     quant = at.sites.stored.get(name)
     if quant is None:
-        raise UnsupportedError("its integers do not come from a QuantizeLinear with one constant scale")
+        affine.dequantize(node, at)
+        return
     value = at.values[name]
     if at.graph.tensors[value.tensor].dtype == "uint8":
         value = Value(at.requantize(value.tensor, quant), value.layout)

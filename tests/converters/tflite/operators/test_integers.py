@@ -1,8 +1,6 @@
-"""Products of integers: exact, or refused."""
+"""Remainders and bits."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,137 +9,88 @@ from hypothesis import strategies as st
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.tflite import to_tflite
-from tests.fixtures.lite import node_model, run_lite
+from tests.fixtures.lite import check_agrees, node_model
+
+SIGNED = ["int8", "int16", "int32", "int64"]
+BITS = ["int8", "uint8", "int16", "uint16", "int32", "uint32"]
+BITWISE = ["BitwiseAnd", "BitwiseOr", "BitwiseXor"]
 
 
-def whole(*shape: int, dtype: Any = np.uint8, seed: int = 0) -> np.ndarray:
-    info = np.iinfo(dtype)
-    return np.random.default_rng(seed).integers(info.min, info.max + 1, shape).astype(dtype)
+@pytest.mark.parametrize("dtype", [*SIGNED, "uint8", "uint32"])
+@pytest.mark.parametrize("fmod", [0, 1])
+def test_remainders_of_integers(dtype: str, fmod: int) -> None:
+    signs = (1, -1) if dtype in SIGNED else (1, 1)
+    left = np.array([7, 7 * signs[1], 6, 0, 125 * signs[1], 4]).astype(dtype)
+    right = np.array([[3], [3 * signs[1]], [5], [1 * signs[1]]]).astype(dtype)
+    inputs = {"a": left, "b": right}
+    check_agrees(node_model("Mod", inputs, fmod=fmod), inputs)
 
 
-def convolved(image: np.ndarray, weights: np.ndarray, border: int) -> np.ndarray:
-    """A convolution written out."""
-    padded = np.pad(image, ((0, 0), (0, 0), (border, border), (border, border)))
-    height, width = (padded.shape[axis] - weights.shape[axis] + 1 for axis in (2, 3))
-    total = np.zeros((image.shape[0], weights.shape[0], height, width), np.int64)
-    for row, column in np.ndindex(*weights.shape[2:]):
-        part = padded[:, :, row : row + height, column : column + width]
-        total += np.einsum("nchw,oc->nohw", part, weights[:, :, row, column])
-    return total
+def test_the_least_integer_by_minus_one() -> None:
+    for dtype in ("int32", "int64"):
+        inputs = {"a": np.array([np.iinfo(dtype).min, 5], dtype), "b": np.array([-1, -1], dtype)}
+        for fmod in (0, 1):
+            check_agrees(node_model("Mod", inputs, fmod=fmod), inputs)
 
 
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-def test_conv_integer(late: bool, dtype: Any) -> None:
-    inputs = {"x": whole(1, 3, 6, 5, dtype=dtype)}
-    weights = {"w": whole(4, 3, 3, 3, seed=1)}
-    zeros = {"xz": np.array(7, dtype), "wz": np.array([3, 0, 128, 255], np.uint8)}
-    given_late = {**inputs, **weights, **zeros} if late else inputs
-    constants = {} if late else {**weights, **zeros}
-    model = node_model("ConvInteger", given_late, constants=constants, pads=[1, 1, 1, 1])
-    made = to_tflite(model)
-    found = run_lite(made, given_late)["y"]
-    image = inputs["x"].astype(np.int64) - 7
-    filters = weights["w"].astype(np.int64) - zeros["wz"].astype(np.int64).reshape(-1, 1, 1, 1)
-    assert found.dtype == np.int32
-    np.testing.assert_array_equal(found, convolved(image, filters, 1))
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_remainders_of_floats(dtype: str) -> None:
+    inputs = {"a": np.array([-4.3, 7.2, 5.0, 4.3, -7.2, 8.0], dtype), "b": np.array([[2.1], [-3.4]], dtype)}
+    check_agrees(node_model("Mod", inputs, fmod=1), inputs, rtol=1e-2, atol=1e-2)
+    with pytest.raises(ModelError, match="fmod"):
+        to_tflite(node_model("Mod", inputs))
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    rows=st.integers(1, 4),
-    inner=st.integers(1, 60),
-    columns=st.integers(1, 4),
-    batch=st.lists(st.integers(1, 3), max_size=2),
-    late=st.booleans(),
-    kinds=st.tuples(*[st.sampled_from([np.uint8, np.int8])] * 2),
-    by_row=st.booleans(),
-)
-def test_mat_mul_integer(
-    rows: int,
-    inner: int,
-    columns: int,
-    batch: list[int],
-    late: bool,
-    kinds: tuple[Any, Any],
-    by_row: bool,
-) -> None:
-    left, right = whole(*batch, rows, inner, dtype=kinds[0]), whole(inner, columns, dtype=kinds[1], seed=1)
-    zeros = {
-        "az": whole(*((rows,) if by_row and not batch else ()), dtype=kinds[0], seed=2),
-        "bz": whole(*((columns,) if by_row else ()), dtype=kinds[1], seed=3),
-    }
-    inputs, constants = {"a": left}, {"b": right, **zeros}
-    if late:
-        inputs, constants = {**inputs, **constants}, {}
-    model = node_model("MatMulInteger", inputs, constants=constants)
-    first = left.astype(np.int64) - (zeros["az"][:, None] if zeros["az"].ndim else zeros["az"]).astype(
-        np.int64
-    )
-    expected = first @ (right.astype(np.int64) - zeros["bz"].astype(np.int64))
-    np.testing.assert_array_equal(run_lite(to_tflite(model), inputs)["y"], expected)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32"])
+@pytest.mark.parametrize("direction", ["LEFT", "RIGHT"])
+def test_shifts(dtype: str, direction: str) -> None:
+    bits = np.iinfo(dtype).bits
+    steps = np.array([0, 1, 3, bits - 1, bits // 2], dtype)
+    inputs = {"a": np.array([[np.iinfo(dtype).max], [1], [173]], dtype), "b": steps}
+    check_agrees(node_model("BitShift", inputs, direction=direction), inputs)
 
 
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-def test_qlinear_conv(late: bool, dtype: Any) -> None:
-    image, weights = whole(2, 3, 5, 5, dtype=dtype), whole(4, 3, 3, 3, dtype=np.int8, seed=1)
-    parameters: dict[str, np.ndarray] = {
-        **{"xs": np.array(0.03, np.float32), "xz": np.array(11, dtype), "w": weights},
-        **{"ws": np.array([0.01, 0.02, 0.005, 0.03], np.float32), "wz": np.zeros(4, np.int8)},
-        **{"ys": np.array(0.37, np.float32), "yz": np.array(5, dtype)},
-        "b": np.array([100, -2000, 0, 70000], np.int32),
-    }
-    bias = {"b": parameters.pop("b")}
-    inputs, constants = ({"x": image, **parameters}, bias) if late else ({"x": image}, {**parameters, **bias})
-    model = node_model("QLinearConv", inputs, constants=constants, pads=[1, 1, 1, 1])
-    total = convolved(image.astype(np.int64) - 11, weights.astype(np.int64), 1) + bias["b"].reshape(-1, 1, 1)
-    factor = parameters["xs"] * parameters["ws"].reshape(-1, 1, 1) / parameters["ys"]
-    info = np.iinfo(dtype)
-    expected = (np.rint(total * factor.astype(np.float64)) + 5).clip(info.min, info.max)
-    found = run_lite(to_tflite(model), inputs)["y"]
-    assert found.dtype == dtype
-    off = np.abs(found.astype(int) - expected)
-    assert off.max() <= 1  # where float32 lies on the other side of a half
-    assert off.mean() < 0.01
-    assert len(np.unique(found)) > 20
+@pytest.mark.parametrize("kind", BITWISE)
+@pytest.mark.parametrize("dtype", BITS)
+def test_bits_of_two(kind: str, dtype: str) -> None:
+    limits = np.iinfo(dtype)
+    values = np.array([limits.min, limits.max, 0, 1, 85, 102, limits.max // 3], dtype)
+    inputs = {"a": values.reshape(-1, 1), "b": values}
+    check_agrees(node_model(kind, inputs, opset=18), inputs, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("half", [np.float32, np.float16])
-def test_qlinear_mat_mul(half: Any) -> None:
-    left, right = whole(2, 4, 30), whole(2, 30, 3, seed=1)
-    parameters = {
-        **{"as": np.array(0.03, half), "az": np.array(120, np.uint8)},
-        **{"b": right, "bs": np.array(0.02, half), "bz": np.array(131, np.uint8)},
-        **{"ys": np.array(0.9, half), "yz": np.array(128, np.uint8)},
-    }
-    inputs = {"a": left, **parameters}
-    opset = 21 if half is np.float16 else 17
-    model = node_model("QLinearMatMul", inputs, opset=opset)
-    total = (left.astype(np.int64) - 120) @ (right.astype(np.int64) - 131)
-    scales = [float(parameters[name]) for name in ("as", "bs", "ys")]
-    expected = (np.rint(total * (scales[0] * scales[1] / scales[2])) + 128).clip(0, 255)
-    found = run_lite(to_tflite(model), inputs)["y"]
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, expected)
+@pytest.mark.parametrize("dtype", [*BITS, "int64"])
+def test_bits_turned(dtype: str) -> None:
+    limits = np.iinfo(dtype)
+    inputs = {"x": np.array([limits.min, limits.max, 0, 1, 85], dtype)}
+    check_agrees(node_model("BitwiseNot", inputs, opset=18), inputs, rtol=0, atol=0)
 
 
-def test_sums_that_may_not_be_exact_are_refused() -> None:
-    long = {"a": whole(1, 300), "b": whole(300, 1, seed=1)}
-    with pytest.raises(ModelError, match="too great to be exact"):
-        to_tflite(node_model("MatMulInteger", long))
-    small = {"a": long["a"]}
-    known = node_model("MatMulInteger", small, constants={"b": (long["b"] % 10).astype(np.int8)})
-    expected = long["a"].astype(int) @ (long["b"] % 10).astype(int)
-    np.testing.assert_array_equal(run_lite(to_tflite(known), small)["y"], expected)
-
-
-def test_biases_that_are_not_known_are_refused() -> None:
-    inputs = {"x": whole(1, 1, 3, 3), "b": np.zeros(1, np.int32)}
-    scale, zero = np.array(1, np.float32), np.array(0, np.uint8)
-    constants: dict[str, np.ndarray] = {"s": scale, "z": zero, "w": whole(1, 1, 3, 3)}
-    model = node_model(
-        "QLinearConv", inputs, constants=constants, order=["x", "s", "z", "w", "s", "z", "s", "z", "b"]
-    )
-    with pytest.raises(ModelError, match="biases are known only when"):
+@pytest.mark.parametrize("kind", [*BITWISE, "BitShift"])
+def test_64_bits_are_refused(kind: str) -> None:
+    inputs = {"a": np.ones(2, np.uint64), "b": np.ones(2, np.uint64)}
+    model = node_model(kind, inputs, opset=18, direction="LEFT" if kind == "BitShift" else None)
+    with pytest.raises(ModelError, match="uint64"):
         to_tflite(model)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_bits(data: st.DataObject) -> None:
+    dtype = data.draw(st.sampled_from(BITS))
+    limits = np.iinfo(dtype)
+    number = st.integers(int(limits.min), int(limits.max))
+    inputs = {name: np.array(data.draw(st.lists(number, min_size=4, max_size=4)), dtype) for name in "ab"}
+    check_agrees(node_model(data.draw(st.sampled_from(BITWISE)), inputs, opset=18), inputs, rtol=0, atol=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_remainder(data: st.DataObject) -> None:
+    dtype = data.draw(st.sampled_from(["int8", "int32", "int64"]))
+    limits = np.iinfo(dtype)
+    number = st.integers(int(limits.min), int(limits.max))
+    left = data.draw(st.lists(number, min_size=3, max_size=3))
+    right = data.draw(st.lists(number.filter(bool), min_size=3, max_size=3))
+    inputs = {"a": np.array(left, dtype), "b": np.array(right, dtype)}
+    check_agrees(node_model("Mod", inputs, fmod=data.draw(st.integers(0, 1))), inputs, rtol=0, atol=0)
