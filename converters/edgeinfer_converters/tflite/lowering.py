@@ -181,7 +181,7 @@ class Lowering:
         tensor = self._narrowed(tensor, self.facts.dtype(name))
         found = self.graph.tensors[tensor]
         self.values[name] = Value(tensor, plain(len(found.shape)) if layout is None else layout)
-        if found.data is None:
+        if found.data is None and tensor not in self.graph.inputs:
             found.name = name
 
     def const(self, values: Any, dtype: str | None = None) -> int:

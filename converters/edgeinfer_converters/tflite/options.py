@@ -55,6 +55,7 @@ SECOND_OPTIONS: dict[str, str] = {}
 VALUES = {
     "fusedActivationFunction": "ActivationFunctionType",
     "mode": "MirrorPadMode",
+    "outputType": "TensorType",
     "padding": "Padding",
 }
 """The enumerations that words in options belong to."""

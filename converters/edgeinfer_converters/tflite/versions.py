@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from edgeinfer_converters.tflite.tensors import Graph, Operator
 
+_FIRST = {"BROADCAST_TO": 2}
+"""The oldest version that runtimes register, where it is not 1."""
+
 _INT8 = {
     "ADD": 2,
     "AVERAGE_POOL_2D": 2,
@@ -50,4 +53,5 @@ _INT8 = {
 def version_of(operator: Operator, graph: Graph) -> int:
     """The version of an operator in a graph."""
     kinds = {graph.tensors[number].dtype for number in operator.inputs[:1] if number >= 0}
-    return _INT8.get(operator.code, 1) if "int8" in kinds else 1
+    first = _FIRST.get(operator.code, 1)
+    return max(first, _INT8.get(operator.code, 1)) if "int8" in kinds else first
