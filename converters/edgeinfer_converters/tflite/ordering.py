@@ -39,3 +39,8 @@ def turned(at: Lowering, tensor: int) -> int:
     flat = at.reshape(tensor, (found.size,))
     minus = compute(at, "MUL", flat, np.array([-1]))
     return at.reshape(compute(at, "ADD", minus, np.array([-1])), found.shape)
+
+
+def first_true(at: Lowering, conditions: int, count: int) -> int:
+    """The places of the first `count` true ones of conditions (n,), in order, int32."""
+    return largest(at, at.cast(conditions, "int32"), count)[1]

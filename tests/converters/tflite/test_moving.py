@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from onnx import helper
@@ -11,7 +13,7 @@ from edgeinfer_converters.tflite import to_tflite
 from edgeinfer_converters.tflite.moving import TYPES
 from tests.fixtures.lite import check_agrees, model_of, node_model, normal
 
-NODES = {
+NODES: dict[str, tuple[str, dict[str, np.ndarray], dict[str, Any]]] = {
     "CONCATENATION": ("Concat", {}, {"axis": 1}),
     "DEPTH_TO_SPACE": ("DepthToSpace", {}, {"blocksize": 2}),
     "GATHER": ("Gather", {"i": np.array([2, 0])}, {"axis": 1}),

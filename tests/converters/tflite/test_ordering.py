@@ -12,7 +12,7 @@ from tests.fixtures.lite import check_agrees, node_model
 @pytest.mark.parametrize("largest", [0, 1])
 def test_limits_of_integers_do_not_overflow(dtype: type, largest: int) -> None:
     limits = np.iinfo(dtype)
-    values = np.array([[limits.max, limits.min, 1, limits.min + 1, limits.max - 1, 2]], dtype)
+    values: np.ndarray = np.array([[limits.max, limits.min, 1, limits.min + 1, limits.max - 1, 2]], dtype)
     model = node_model(
         "TopK", {"x": values}, constants={"k": np.array([6])}, outputs=("v", "p"), largest=largest
     )

@@ -33,7 +33,7 @@ def test_constant_and_computed_indices_agree(data: st.DataObject) -> None:
     fixed = node_model("GatherND", {"x": values}, constants={"i": indices}, batch_dims=batch)
     made = check_agrees(fixed, {"x": values})
     assert set(made.operators) <= {"GATHER", "RESHAPE"}
-    inputs = {"x": values, "i": indices}
+    inputs: dict[str, np.ndarray] = {"x": values, "i": indices}
     check_agrees(node_model("GatherND", inputs, batch_dims=batch), inputs)
 
 

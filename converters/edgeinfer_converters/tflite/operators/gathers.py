@@ -14,7 +14,7 @@ from edgeinfer_converters.tflite.layouts import Layout, plain, stored_axis, stor
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.moving import movable, refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.ordering import largest
+from edgeinfer_converters.tflite.ordering import first_true
 from edgeinfer_converters.tflite.places import (
     compute,
     element_places,
@@ -124,11 +124,6 @@ def _measure(node: Node, at: Lowering) -> None:
     shape[node.integer("axis", 0)] = int(np.count_nonzero(values))
     kind = at.facts.types[node.inputs[0]].tensor_type.elem_type
     at.facts.types[node.outputs[0]] = helper.make_tensor_type_proto(kind, shape)
-
-
-def first_true(at: Lowering, conditions: int, count: int) -> int:
-    """The places of the first `count` true ones of conditions (n,), in order, int32."""
-    return largest(at, at.cast(conditions, "int32"), count)[1]
 
 
 def non_zero(node: Node, at: Lowering) -> None:

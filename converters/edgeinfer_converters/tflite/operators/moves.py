@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.layouts import (
     after_transpose,
     plain,
@@ -24,6 +25,18 @@ def identity(node: Node, at: Lowering) -> None:
         return
     layout = plain(at.rank(name))
     at.values[node.outputs[0]] = Value(at.stored(name), layout)
+
+
+def dropout(node: Node, at: Lowering) -> None:
+    """Dropout, which drops nothing but in training; the mask is a constant."""
+    training, ratio = at.constant(node.input(2)), at.constant(node.input(1))
+    drops_none = ratio is not None and not ratio.any()
+    if node.input(2) and not drops_none and (training is None or training.any()):
+        raise UnsupportedError("in training it drops at random")
+    if node.outputs[0]:
+        identity(node, at)
+    if len(node.outputs) > 1 and node.outputs[1]:
+        at.facts.fix(node.outputs[1], np.ones(at.shape(node.inputs[0]), np.bool_))
 
 
 def transpose(node: Node, at: Lowering) -> None:
@@ -81,7 +94,7 @@ def _flatten(node: Node, at: Lowering) -> None:
 
 
 OPERATORS: Table = {
-    "Dropout": identity,
+    "Dropout": dropout,
     "Flatten": reshape,
     "Identity": identity,
     "Reshape": reshape,

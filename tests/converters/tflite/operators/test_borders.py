@@ -17,7 +17,7 @@ from tests.fixtures.lite import check_agrees, model_of, node_model, normal, run_
 MODES = ["constant", "edge", "reflect", "wrap"]
 
 
-def expected_of(values: np.ndarray, around: np.ndarray, mode: str, number: float) -> np.ndarray:
+def expected_of(values: np.ndarray, around: np.ndarray, mode: Any, number: float) -> np.ndarray:
     """By numpy: what negative borders cut off first, then the others."""
     kept = values[
         tuple(slice(max(-a, 0), side - max(-b, 0)) for side, (a, b) in zip(values.shape, around, strict=True))

@@ -84,5 +84,5 @@ def test_any_window(data: st.DataObject) -> None:
 def test_what_has_no_equal_is_named() -> None:
     volume = normal(1, 4, 5, 5, 5)
     model = node_model("Conv", {"x": volume}, constants={"w": normal(4, 2, 3, 3, 3, seed=1)}, group=2)
-    with pytest.raises(ModelError, match="Conv `conv`.*no groups"):
+    with pytest.raises(ModelError, match=r"Conv `conv`.*no groups"):
         to_tflite(model)

@@ -98,7 +98,7 @@ def test_any_elements(data: st.DataObject) -> None:
         indices,
         axis,
     )
-    inputs = {"x": values, "i": indices}
+    inputs: dict[str, np.ndarray] = {"x": values, "i": indices}
     model = node_model("GatherElements", inputs, axis=axis)
     np.testing.assert_array_equal(run_lite(to_tflite(model), inputs)["y"], expected)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,7 +41,7 @@ def test_the_limits_of_integers(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "attributes"), [("ArgMax", {"keepdims": 0}), ("Hardmax", {})])
 @pytest.mark.parametrize("axis", [1, 2, -1])
-def test_images_stay_channels_last(kind: str, attributes: dict[str, int], axis: int) -> None:
+def test_images_stay_channels_last(kind: str, attributes: dict[str, Any], axis: int) -> None:
     image = normal(1, 3, 4, 5)
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["c"]),

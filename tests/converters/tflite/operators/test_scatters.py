@@ -118,7 +118,11 @@ def test_any_rows(data: st.DataObject) -> None:
     indices = np.stack(np.unravel_index(places, shape[:depth]), -1)
     indices = np.where(rng.random(indices.shape) < 0.3, indices - np.array(shape[:depth]), indices)
     updates = rng.standard_normal((len(places), *shape[depth:])).astype(np.float32)
-    inputs = {"x": rng.standard_normal(shape).astype(np.float32), "i": indices, "u": updates}
+    inputs: dict[str, np.ndarray] = {
+        "x": rng.standard_normal(shape).astype(np.float32),
+        "i": indices,
+        "u": updates,
+    }
     run("ScatterND", inputs, *data.draw(st.sampled_from([(), ("i",)])), reduction=reduction)
 
 

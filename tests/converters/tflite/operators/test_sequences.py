@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,7 +18,7 @@ from tests.fixtures.lite import check_agrees, model_of, node_model, normal
 def test_cum_sum(data: st.DataObject) -> None:
     shape = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=5))
     axis = np.array(data.draw(st.integers(-len(shape), len(shape) - 1)))
-    flags = {name: data.draw(st.integers(0, 1)) for name in ("exclusive", "reverse")}
+    flags: dict[str, Any] = {name: data.draw(st.integers(0, 1)) for name in ("exclusive", "reverse")}
     values = normal(*shape)
     check_agrees(node_model("CumSum", {"x": values}, constants={"a": axis}, **flags), {"x": values})
     inputs = {"x": values, "a": axis}
