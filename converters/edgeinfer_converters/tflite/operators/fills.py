@@ -59,7 +59,11 @@ def _triangle(node: Node, at: Lowering, layout: Layout) -> int:
     *_, rows, columns = at.shape(node.inputs[0])
     rank = len(layout)
     from_diagonal: Array = np.arange(columns) - np.arange(rows)[:, None]
-    diagonal = at.read_as(node.input(1), "int32") if node.input(1) else at.const(np.zeros((), np.int32))
+    given = at.constant(node.input(1)) if node.input(1) else np.zeros(())
+    if given is None:
+        diagonal = at.read_as(node.input(1), "int32")
+    else:
+        diagonal = at.const(given.clip(-rows - columns, rows + columns).astype(np.int32))
     # column - row >= k keeps the upper triangle; as k <= column - row the constant comes second
     code = "LESS_EQUAL" if node.integer("upper", 1) else "GREATER_EQUAL"
     kept = compute(at, code, at.reshape(diagonal, (1, 1)), from_diagonal)

@@ -56,13 +56,13 @@ def test_eye_like(shift: int) -> None:
 
 @pytest.mark.parametrize("upper", [0, 1])
 @pytest.mark.parametrize("shape", [(4, 5), (2, 4, 3), (2, 1, 2, 3, 3)])
-@pytest.mark.parametrize("shift", [None, -7, -1, 0, 2, 7])
+@pytest.mark.parametrize("shift", [None, -7, -1, 0, 2, 7, 2**40])
 def test_trilu(upper: int, shape: tuple[int, ...], shift: int | None) -> None:
     values = normal(*shape)
     values.reshape(-1)[:3] = np.nan, np.inf, -np.inf
     constants = {} if shift is None else {"k": np.array(shift)}
     check_agrees(node_model("Trilu", {"x": values}, constants=constants, upper=upper), {"x": values})
-    inputs = {"x": values, "k": np.array(shift or 0)}
+    inputs = {"x": values, "k": np.array(min(shift or 0, 99))}
     check_agrees(node_model("Trilu", inputs, upper=upper), inputs)
 
 

@@ -56,3 +56,34 @@ def test_one_quantization_and_one_back(
     assert (made.operators["QUANTIZE"], made.operators["DEQUANTIZE"]) == (1, 1)
     found, expected = run_lite(made, inputs)["y"], run_onnx(model, inputs)["y"]
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_a_table_with_scales_of_its_own(axis: int, dtype: type) -> None:
+    table = np.arange(12).reshape(4, 3).astype(dtype)
+    scales = np.linspace(0.1, 2.0, table.shape[axis], dtype=np.float32)
+    nodes = [
+        helper.make_node("DequantizeLinear", ["t", "s"], ["d"], axis=axis),
+        helper.make_node("Gather", ["d", "i"], ["y"]),
+    ]
+    inputs = {"i": np.array([3, 0, -2])}
+    model = model_of(nodes, inputs, ["y"], constants={"t": table, "s": scales}, opset=19)
+    np.testing.assert_allclose(
+        run_lite(to_tflite(model), inputs)["y"], run_onnx(model, inputs)["y"], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", ["ArgMax", "ArgMin"])
+@pytest.mark.parametrize("last", [0, 1])
+def test_the_greatest_of_8_bit_numbers(kind: str, last: int) -> None:
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "s", "z"], ["xd"]),
+        helper.make_node(kind, ["xd"], ["y"], axis=1, select_last_index=last),
+    ]
+    inputs = {"x": np.round(normal(2, 40, 3))}
+    model = model_of(nodes, inputs, ["y"], constants=SCALES, opset=19)
+    made = to_tflite(model)
+    assert "DEQUANTIZE" not in made.operators
+    np.testing.assert_array_equal(run_lite(made, inputs)["y"], run_onnx(model, inputs)["y"])
