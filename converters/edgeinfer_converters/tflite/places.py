@@ -1,7 +1,7 @@
 """Arithmetic with indices: done beforehand where they are constant, with int32 tensors where they are not.
 
-A *place* is the number of an element, or of a row, in a tensor that is stored row by row. Indices out of the
-range of their axis, which ONNX forbids, are not looked for: they give another element, or an error on the device.
+A *place* is the number of an element, or of a row, in a tensor that is stored row by row. Indices that
+are out of the range of their axis, which ONNX forbids, give another element or an error on the device.
 """
 
 from __future__ import annotations

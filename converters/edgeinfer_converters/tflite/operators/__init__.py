@@ -28,6 +28,7 @@ from edgeinfer_converters.tflite.operators import (
     scatters,
     sequences,
     slices,
+    uniques,
 )
 
 OPERATORS: Table = {
@@ -52,5 +53,6 @@ OPERATORS: Table = {
     **scatters.OPERATORS,
     **sequences.OPERATORS,
     **slices.OPERATORS,
+    **uniques.OPERATORS,
 }
 """The functions by operator."""

@@ -61,7 +61,7 @@ def test_one_quantization_and_one_back(
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8])
 def test_a_table_with_scales_of_its_own(axis: int, dtype: type) -> None:
-    table = np.arange(12).reshape(4, 3).astype(dtype)
+    table: np.ndarray = np.arange(12).reshape(4, 3).astype(dtype)
     scales = np.linspace(0.1, 2.0, table.shape[axis], dtype=np.float32)
     nodes = [
         helper.make_node("DequantizeLinear", ["t", "s"], ["d"], axis=axis),
