@@ -276,7 +276,7 @@ class Lowering:
 
     def _constant(self, name: str, layout: Layout) -> int:
         constant = self.sites.constants.get(name)
-        if constant is None:
+        if constant is None or not constant.fits_int8:
             return self.read(name, layout)
         return self.graph.constant(constant.int8().transpose(layout), name, constant.quant())
 

@@ -73,6 +73,11 @@ class Node:
         found = self._attributes.get(name)
         return default if found is None else tuple(float(one) for one in found.floats)
 
+    def tensor(self, name: str) -> onnx.TensorProto | None:
+        """A tensor as an attribute, None where it is not given."""
+        found = self._attributes.get(name)
+        return None if found is None else found.t
+
     def refuse(self, *names: str) -> None:
         """Raises UnsupportedError if one of the attributes is given and not zero or empty."""
         for name in names:
