@@ -441,6 +441,9 @@ MODELS: dict[str, Callable[[], onnx.ModelProto]] = {
 }
 
 
+NOT_IN_TFLITE = {"a loop behind a product", "an If that reads a product"}
+
+
 @pytest.mark.parametrize(
     ("precision", "model_format"), [("int8", "onnx"), ("mixed", "onnx"), ("int8", "tflite")]
 )
@@ -452,6 +455,10 @@ def test_odd_models_stay_close_to_float(
     shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim][1:]
     samples = normal(24, tuple(shape))
     options = {"precision": precision, "model_format": model_format}
+    if model_format == "tflite" and name in NOT_IN_TFLITE:
+        assert build(model, samples, **options) == 1
+        assert_refused(capsys, "TFLite has no equal for part of the model")
+        return
     assert build(model, samples, **options) == 0, capsys.readouterr().err
     if model_format == "onnx":
         onnx.checker.check_model(built(), full_check=True)

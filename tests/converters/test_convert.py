@@ -546,9 +546,9 @@ def test_a_float_tflite_model_on_a_device_without_tflite(work: Path, lite: bytes
     assert opened().manifest.model.format == "onnx"
 
 
-def test_a_tflite_model_that_cannot_be_imported(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tflite_model_that_cannot_be_run(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (work / "odd.tflite").write_bytes(network(mystery=True))
-    message = "odd.tflite: operators without an equal in ONNX: custom Mystery (`logits`)"
+    message = "odd.tflite: LiteRT 2.1 has no operator custom.Mystery"
     refused(work, message, capsys, "--format", "onnx", model="odd.tflite")
 
 

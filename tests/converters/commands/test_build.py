@@ -110,5 +110,5 @@ def test_the_result_is_on_stdout_and_the_progress_is_not(
     if as_json:
         assert json.loads(captured.out)["model"]["name"] == "tiny"
     else:
-        assert captured.out.startswith("tiny 1.0.0 for raspberry-pi-4: float32 onnx\n")
+        assert captured.out.startswith("tiny 1.0.0 for raspberry-pi-4: float32 tflite\n")
     assert open_bundle(Path("out.eib"), default_trust()).manifest.model.precision == "float32"

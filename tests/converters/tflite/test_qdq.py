@@ -21,7 +21,11 @@ def qdq(name: str, source: str, target: str) -> list[onnx.NodeProto]:
 
 
 def view_of(nodes: list[onnx.NodeProto], outputs: list[str], **constants: np.ndarray) -> GraphView:
-    fixed = {"scale": np.array(0.5, np.float32), "zero": np.array(130, np.uint8), **constants}
+    fixed: dict[str, np.ndarray] = {
+        "scale": np.array(0.5, np.float32),
+        "zero": np.array(130, np.uint8),
+        **constants,
+    }
     return GraphView(model_of(nodes, {"x": normal(1, 4)}, outputs, constants=fixed))
 
 
@@ -61,7 +65,7 @@ def test_constants() -> None:
         helper.make_node("DequantizeLinear", ["c", "scale", "zero"], ["cd"]),
         helper.make_node("MatMul", ["wd", "cd"], ["y"]),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "w": integers,
         "scales": np.array([0.5, 2.0], np.float32),
         "c": np.array([[130, 132], [0, 255]], np.uint8),
@@ -87,7 +91,7 @@ def test_uint8_and_int8_stand_for_the_same_numbers() -> None:
 
 @pytest.mark.parametrize("kind", [np.float16, np.int16])
 def test_other_forms_are_no_sites(kind: type) -> None:
-    constants = (
+    constants: dict[str, np.ndarray] = (
         {"zero": np.array(3, np.int16)}
         if kind is np.int16
         else {"scale": np.array([0.5, 0.25, 1.0, 2.0], np.float32), "zero": np.zeros(4, np.uint8)}

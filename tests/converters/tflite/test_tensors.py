@@ -31,7 +31,7 @@ def test_scalars_and_turned_arrays_keep_their_shape() -> None:
 
 def test_operators_and_scales() -> None:
     graph = Graph()
-    source = graph.tensor("x", [1, np.int64(2)], "float32")
+    source = graph.tensor("x", [1, 2], "float32")
     result = graph.tensor("y", (1, 2), "float32")
     operator = graph.add("LEAKY_RELU", [source], [result], alpha=0.5)
     assert graph.operators == [operator]

@@ -22,7 +22,7 @@ def product_lowering(**changes: np.ndarray) -> tuple[Lowering, Node]:
         helper.make_node("QuantizeLinear", ["g", "s", "z"], ["q"], "quantize"),
         helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], "dequantize"),
     ]
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "w": np.array([[1, -2, 3], [4, 5, -6]], np.int8),
         "scales": SCALES,
         "b": np.array([1.0, -0.5], np.float32),

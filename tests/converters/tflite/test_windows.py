@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.windows import Window, same_pads, window_of
 
 
-def node(**attributes: object) -> Node:
+def node(**attributes: Any) -> Node:
     return Node(helper.make_node("Conv", ["x", "w"], ["y"], **attributes), 17)
 
 

@@ -20,7 +20,7 @@ def conv(node: Node, at: Lowering) -> None:
     image, kernel = at.shape(source)[2:], at.shape(filters)[2:]
     window = window_of(node, image, kernel)
     activation, result = fuse_activation(node, at)
-    product = integer_product(node, at, result)
+    product = integer_product(node, at, result) if len(kernel) < 3 else None
     pixels, padding = ordered(at, read_image(at, source, stored=product is not None), two_axes(window))
     groups = node.integer("group", 1)
     if len(kernel) == 3:

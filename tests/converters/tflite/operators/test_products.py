@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,7 +27,7 @@ def test_gemm(data: st.DataObject) -> None:
     )
     tensors = {"a": a, "b": b, "c": c}
     constant = {"b": b, "c": c} if flags[2] else {}
-    scale = {"alpha": 0.5, "beta": 2.0} if flags[3] else {}
+    scale: dict[str, Any] = {"alpha": 0.5, "beta": 2.0} if flags[3] else {}
     inputs = {name: value for name, value in tensors.items() if name not in constant}
     model = node_model(
         "Gemm",
