@@ -118,9 +118,8 @@ def _formats_of(runtime: Runtime) -> list[ModelFormat]:
 
 
 def _by_preference(model_format: ModelFormat, place: int, profile: Profile) -> Decision:
-    reason = f"for {profile.runtime[0].name}, the first of the profile's runtimes"
-    if place:
-        reason = f"for {RUNTIMES[model_format]}, the next of the profile's runtimes"
+    order = "next" if place else "first"
+    reason = f"the {order} of {profile.name}'s runtimes is {RUNTIMES[model_format]}"
     return Decision(what="format", choice=model_format, reason=reason)
 
 

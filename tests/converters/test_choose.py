@@ -48,13 +48,13 @@ def test_auto_with_calibration_tries_int8_first() -> None:
     made = plan(Wishes(calibrated=True))
     assert tried(made) == ["int8", "mixed", "mixed", "float32"]
     assert made.runtime.name == "tflite"
-    assert made.decisions[0].reason == "for tflite, the first of the profile's runtimes"
+    assert made.decisions[0].reason == "the first of raspberry-pi-4's runtimes is tflite"
 
 
 def test_each_runtime_of_the_profile_has_a_plan_in_its_order() -> None:
     made = plans(Wishes(calibrated=True))
     assert [one.model_format for one in made] == ["tflite", "onnx"]
-    assert made[1].decisions[0].reason == "for onnxruntime, the next of the profile's runtimes"
+    assert made[1].decisions[0].reason == "the next of raspberry-pi-4's runtimes is onnxruntime"
     (only,) = plans(Wishes(model_format="onnx", calibrated=True))
     assert only.decisions[0].reason == "asked for"
     assert [one.model_format for one in plans(Wishes(), profile=JETSON)] == ["onnx"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgeinfer.terminal import wrapped
 from edgeinfer_converters.estimate import Forecast
 from edgeinfer_converters.measure import Timing
-from edgeinfer_converters.report.facts import IntegerFacts, Report
+from edgeinfer_converters.report.facts import IntegerFacts, Report, Trial
 from edgeinfer_converters.verify import MAX_SQNR_DB
 
 _LABEL_WIDTH = 13
@@ -26,8 +26,7 @@ def summary(report: Report) -> str:
     lines += _entry("integer", _integer(report.integer) if report.integer else "")
     lines += _entry("speed", _speed(report.timing, report.forecast, report.profile) or report.timing_note)
     for trial in report.rejected:
-        if speed := _speed(trial.timing, trial.forecast, report.profile):
-            lines += _entry("", f"{trial.precision} had {speed}")
+        lines += _entry("", _speed_of_trial(trial))
     lines += _entry(
         "size",
         f"model {size_text(model.source_size_bytes)} -> {size_text(model.size_bytes)}, "
@@ -94,6 +93,15 @@ def _speed(timing: Timing | None, forecast: Forecast | None, device: str) -> str
     if timing is not None:
         return _measured(timing)
     return "" if forecast is None else f"{estimate_text(forecast, device)}; {doubt_text(forecast)}"
+
+
+def _speed_of_trial(trial: Trial) -> str:
+    """That of a candidate that was passed over: in brief, as the chosen one says what it holds for."""
+    if trial.timing is not None:
+        return f"{trial.precision} had {_measured(trial.timing)}"
+    if trial.forecast is None:
+        return ""
+    return f"{trial.precision}: about {about_ms(trial.forecast.converted_ms)}, estimated in the same way"
 
 
 def _measured(timing: Timing) -> str:

@@ -128,7 +128,7 @@ def test_an_estimate_is_told_apart_from_a_measurement() -> None:
         "speed about 17 ms on raspberry-pi-4 (estimated, from published figures; tflite, 4 threads), "
         "float 46 ms; such estimates were up to 1.14 times too high or too low" in text
     )
-    assert "float16 had about 120 ms on raspberry-pi-4 (estimated" in text
+    assert "float16: about 120 ms, estimated in the same way" in text
     assert "measured here" not in text
     assert max(map(len, lines)) <= 80
 
