@@ -21,7 +21,9 @@ from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.source import serialized
+from edgeinfer_converters.tflite import to_tflite
 from tests.fixtures.graphs import GRAPHS, bottlenecks, ranges_of, run, samples_of, sqnr_db
+from tests.fixtures.lite import run_lite
 
 U8 = Integer(activation="uint8")
 
@@ -88,11 +90,11 @@ def test_what_costs_too_much_is_not_done() -> None:
     assert chosen(large, {"b1": 30.0}).adds == set()
 
 
-def widened(model: onnx.ModelProto, *, on_cpu: bool) -> Int8Model:
+def widened(model: onnx.ModelProto, *, on_cpu: bool, integer_results: bool = False) -> Int8Model:
     def inputs() -> object:
         return samples_of(model, 16)
 
-    aims = Aims(U8, on_cpu=on_cpu)
+    aims = Aims(U8, on_cpu=on_cpu, integer_results=integer_results)
     return to_int8(calibrate(shelve(serialized(model)), inputs, 16, silent), inputs, 16, aims, silent)  # type: ignore[arg-type]
 
 
@@ -134,3 +136,26 @@ def test_the_whole_chain_gains_and_stays_integer(monkeypatch: pytest.MonkeyPatch
 def test_biases_are_given_to_all_that_is_written_as_rows() -> None:
     model = add_biases(bottlenecks())
     assert all(len(node.input) == 3 for node in model.graph.node if node.op_type == "Conv")
+
+
+def test_tflite_gains_too_with_integer_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = bottlenecks()
+    made = {}
+    for share in (2.0, 0.01):  # no stream has twice the noise of all
+        monkeypatch.setattr("edgeinfer_converters.quantize.residual.GOOD_DB", 200.0)
+        monkeypatch.setattr("edgeinfer_converters.quantize.residual.MIN_SHARE", share)
+        made[share] = widened(model, on_cpu=False, integer_results=True)
+    plain, better = made[2.0], made[0.01]
+    assert plain.reasons == ()
+    assert len(better.reasons) == 2
+    lite = to_tflite(better.quantized)
+    assert lite.work.integer_macs == lite.work.macs
+    assert lite.operators["CONCATENATION"] >= 1
+    samples = list(samples_of(model, 8, seed=9))
+    wanted = np.concatenate([run(model, one)[0] for one in samples])
+    found = [
+        np.concatenate([run_lite(to_tflite(one.quantized), sample)["y"] for sample in samples])
+        for one in (plain, better)
+    ]
+    # The results of products and of the model itself are rounded all the same.
+    assert sqnr_db(wanted, found[1]) > sqnr_db(wanted, found[0]) + 0.2
