@@ -77,7 +77,7 @@ def build(options: BuildOptions) -> Report:
         model=emitted.data,
         model_format=plan.model_format,
         precision=emitted.precision,
-        pipeline=device_spec(spec, emitted.file.layouts),
+        pipeline=device_spec(spec, emitted.file.layouts, emitted.file.integers),
         labels=file.labels,
         profile=profile,
         runtime=plan.runtime,
@@ -130,7 +130,7 @@ def _golden(workshop: Workshop, emitted: EmittedModel, spec: PipelineSpec) -> tu
         tolerance = tolerance_db(emitted.precision, spec, emitted.comparison.worst_sqnr_db)
         return golden_members(
             backend,
-            TurnedSamples(workshop.data.verification, emitted.file.layouts),
+            TurnedSamples(workshop.data.verification, emitted.file.layouts, backend.inputs),
             spec,
             min_sqnr_db=tolerance,
             model_bytes=len(emitted.data),

@@ -24,7 +24,7 @@ from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
 from edgeinfer_converters.local import local_options
 from edgeinfer_converters.measure import Timing, measure
-from edgeinfer_converters.model_file import ModelFile, write_model
+from edgeinfer_converters.model_file import PLAIN, ModelFile, write_model
 from edgeinfer_converters.oddities import Oddities
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.quantize.noise import noise_meter
@@ -32,6 +32,7 @@ from edgeinfer_converters.quantize.ranges import CHOICES, Method
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.source import Source, serialized
+from edgeinfer_converters.tflite import InputForms
 from edgeinfer_converters.verify import Comparison, compare
 
 TFLITE_INTEGER = Integer(activation="int8")
@@ -46,7 +47,7 @@ class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
     `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
     `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model.
-    `as_is`: the inputs that keep the source model's order of axes."""
+    `forms`: how a TFLite file takes its inputs."""
 
     source: Source
     prepared: Shelved | None
@@ -61,7 +62,7 @@ class Workshop:
     on_cpu: bool = True
     effort: str = "default"
     model_format: ModelFormat = "onnx"
-    as_is: frozenset[str] = frozenset()
+    forms: InputForms = PLAIN
     oddities: Oddities = field(default_factory=Oddities)
     _calibrations: list[Calibration] = field(default_factory=list)
 
@@ -121,7 +122,7 @@ class Workshop:
 
     def write(self, graph: onnx.ModelProto, *, half: bool = False) -> ModelFile:
         """The file of a graph in the workshop's format. Raises ModelError."""
-        return write_model(graph, self.model_format, half=half, as_is=self.as_is)
+        return write_model(graph, self.model_format, half=half, forms=self.forms)
 
     def _aims(self, float_share: float) -> Aims:
         if self.model_format == "tflite":

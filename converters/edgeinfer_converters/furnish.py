@@ -20,6 +20,7 @@ from edgeinfer_converters.progress import announce
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, serialized
+from edgeinfer_converters.tflite import InputForms
 from edgeinfer_converters.threshold import needs_threshold
 
 
@@ -50,9 +51,30 @@ def furnish(
         max_drop=options.max_drop,
         timed=False,
         effort=options.effort,
-        as_is=frozenset(one.name for one in spec.input if isinstance(one, TensorInput)),
+        forms=_forms(file.spec, spec, inputs, plans),
     )
     return tuple(_for_plan(first, plan) for plan in plans)
+
+
+def _forms(
+    wanted: PipelineSpec, spec: PipelineSpec, inputs: tuple[TensorInfo, ...], plans: tuple[Plan, ...]
+) -> InputForms:
+    """How TFLite files take their inputs. Raises UsageError for integers in files that cannot take them."""
+    integers = {
+        one.name: wish.dtype
+        for wish, one, tensor in zip(wanted.input, spec.input, inputs, strict=True)
+        if wish.dtype in ("int8", "uint8") and tensor.dtype == "float32"
+    }
+    quantized = {one.precision for plan in plans for one in plan.candidates} & {"int8", "mixed"}
+    if integers and (not quantized or any(plan.model_format != "tflite" for plan in plans)):
+        name, dtype = next(iter(integers.items()))
+        raise UsageError(
+            f'the pipeline wants the input `{name}` in {dtype} (dtype = "{dtype}"): only an int8 TFLite file '
+            "takes a float model's inputs so",
+            hint="--format tflite --precision int8, with --calibration; or leave `dtype` out",
+        )
+    as_is = frozenset(one.name for one in spec.input if isinstance(one, TensorInput))
+    return InputForms(as_is, integers)
 
 
 def _prepared(

@@ -10,28 +10,33 @@ import onnx
 
 from edgeinfer.backends import Backend, BackendOptions, ModelFormat, open_backend
 from edgeinfer_converters.float16 import to_float16
+from edgeinfer_converters.importers.onnx import is_quantized
 from edgeinfer_converters.oriented import Oriented
 from edgeinfer_converters.source import serialized
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite import InputForms, to_tflite
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.work import Work
+
+PLAIN = InputForms()
 
 
 @dataclass(frozen=True)
 class ModelFile:
     """A model as the device gets it.
 
-    `layouts`: for inputs and outputs whose axes lie otherwise than in the source model, how.
+    `layouts`: for inputs and outputs of a TFLite file how their axes lie, compared with the source model.
+    `integers`: the inputs that take integers where the source model takes floats, with the type.
     `work`: of a TFLite file that was written here.
     """
 
     data: bytes
     model_format: ModelFormat
     layouts: Mapping[str, Layout] = field(default_factory=dict)
+    integers: Mapping[str, str] = field(default_factory=dict)
     work: Work | None = None
 
     def open(self, options: BackendOptions) -> AbstractContextManager[Backend]:
-        """A backend that takes and gives tensors in the source model's order of axes. Raises ModelError."""
+        """A backend that takes and gives tensors as the source model does. Raises ModelError."""
         backend = open_backend(self.data, self.model_format, options)
         return Oriented(backend, self.layouts) if self.layouts else backend
 
@@ -41,14 +46,16 @@ def write_model(
     model_format: ModelFormat,
     *,
     half: bool = False,
-    as_is: frozenset[str] = frozenset(),
+    forms: InputForms = PLAIN,
 ) -> ModelFile:
     """The file of a float graph, or of a quantized one of QDQ form.
 
-    `half`: numbers in float16. `as_is`: inputs that keep their order of axes in every format.
+    `half`: numbers in float16. `forms`: how a TFLite file takes its inputs; integers only where the graph is
+    quantized.
     Raises ModelError for what the format has no equal for.
     """
     if model_format == "tflite":
-        made = to_tflite(graph, as_is=as_is, half_weights=half)
-        return ModelFile(made.data, "tflite", {**made.inputs, **made.outputs}, made.work)
+        integers = forms.integers if is_quantized(graph) else {}
+        made = to_tflite(graph, forms=InputForms(forms.as_is, integers), half_weights=half)
+        return ModelFile(made.data, "tflite", {**made.inputs, **made.outputs}, integers, made.work)
     return ModelFile(serialized(to_float16(graph) if half else graph), "onnx")

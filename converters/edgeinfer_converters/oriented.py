@@ -1,6 +1,7 @@
-"""A converted model whose images lie otherwise than the source model's, seen as if they did not.
+"""A converted model that takes its inputs otherwise than the source model, seen as if it did not.
 
-The source model and all samples are in ONNX's order of axes; a TFLite file has images channels last.
+The source model and all samples are in ONNX's order of axes and mostly in float; a TFLite file has images
+channels last, and may take integers.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import numpy as np
 
 from edgeinfer.backends import Backend
 from edgeinfer.frames import Array, TensorInfo
+from edgeinfer.processing.quantization import quantize
 from edgeinfer.processing.spec import ImageInput, PipelineSpec
 from edgeinfer.strict import replace as with_changes
 from edgeinfer_converters.samples.sample import Sample
 from edgeinfer_converters.tflite.layouts import Layout, inverse, plain
 
+NO_INTEGERS: Mapping[str, str] = {}
+
 
 class Oriented:
-    """A backend that takes and gives tensors in the source model's order of axes.
+    """A backend that takes and gives tensors in the source model's order of axes, and takes floats.
 
     `layouts`: for inputs and outputs by name: axis i in the file is axis `layout[i]` in the source.
     """
@@ -28,12 +32,12 @@ class Oriented:
     def __init__(self, backend: Backend, layouts: Mapping[str, Layout]) -> None:
         self._backend = backend
         self._layouts = layouts
-        self.inputs = tuple(_as_source(tensor, layouts) for tensor in backend.inputs)
+        self.inputs = tuple(_as_floats(_as_source(tensor, layouts)) for tensor in backend.inputs)
         self.outputs = tuple(_as_source(tensor, layouts) for tensor in backend.outputs)
 
     def run(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name. Raises ModelError."""
-        outputs = self._backend.run(turned(tensors, self._layouts))
+        outputs = self._backend.run(turned(tensors, self._layouts, self._backend.inputs))
         return {
             name: array.transpose(inverse(self._layouts[name])) if name in self._layouts else array
             for name, array in outputs.items()
@@ -54,29 +58,38 @@ class TurnedSamples:
 
     samples: Iterable[Sample]
     layouts: Mapping[str, Layout]
+    inputs: tuple[TensorInfo, ...]
 
     def __iter__(self) -> Iterator[Sample]:
         for sample in self.samples:
-            yield Sample(sample.name, turned(sample.inputs, self.layouts), sample.geometry, sample.truth)
+            inputs = turned(sample.inputs, self.layouts, self.inputs)
+            yield Sample(sample.name, inputs, sample.geometry, sample.truth)
 
 
-def turned(tensors: Mapping[str, Array], layouts: Mapping[str, Layout]) -> dict[str, Array]:
-    """Tensors in the order of axes that the file has."""
-    return {
+def turned(
+    tensors: Mapping[str, Array], layouts: Mapping[str, Layout], inputs: tuple[TensorInfo, ...]
+) -> dict[str, Array]:
+    """Tensors in the order of axes that the file has, and as the integers that it takes."""
+    found = {
         name: np.ascontiguousarray(array.transpose(layouts[name])) if _moves(layouts.get(name)) else array
         for name, array in tensors.items()
     }
+    for tensor in inputs:
+        if tensor.quantization is not None and np.issubdtype(found[tensor.name].dtype, np.floating):
+            found[tensor.name] = quantize(found[tensor.name], tensor)
+    return found
 
 
-def device_spec(spec: PipelineSpec, layouts: Mapping[str, Layout]) -> PipelineSpec:
-    """A resolved pipeline for the file: its images are made channels last where the file wants them so."""
-    inputs = tuple(
-        with_changes(one, layout="nhwc")
-        if isinstance(one, ImageInput) and _moves(layouts.get(one.name))
-        else one
-        for one in spec.input
-    )
-    return with_changes(spec, input=inputs)
+def device_spec(
+    spec: PipelineSpec, layouts: Mapping[str, Layout], integers: Mapping[str, str] = NO_INTEGERS
+) -> PipelineSpec:
+    """A resolved pipeline for the file: images channels last where it wants them so, inputs of its types."""
+    inputs = []
+    for one in spec.input:
+        if isinstance(one, ImageInput) and _moves(layouts.get(one.name)):
+            one = with_changes(one, layout="nhwc")  # noqa: PLW2901  # the same input in another form
+        inputs.append(with_changes(one, dtype=integers[one.name]) if one.name in integers else one)
+    return with_changes(spec, input=tuple(inputs))
 
 
 def _moves(layout: Layout | None) -> bool:
@@ -88,3 +101,7 @@ def _as_source(tensor: TensorInfo, layouts: Mapping[str, Layout]) -> TensorInfo:
     if not _moves(layout) or layout is None:
         return tensor
     return with_changes(tensor, shape=tuple(tensor.shape[axis] for axis in inverse(layout)))
+
+
+def _as_floats(tensor: TensorInfo) -> TensorInfo:
+    return tensor if tensor.quantization is None else with_changes(tensor, dtype="float32", quantization=None)

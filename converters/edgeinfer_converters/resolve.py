@@ -69,6 +69,8 @@ def resolve_pipeline(
 def _resolve_input(spec: InputSpec, tensor: TensorInfo) -> InputSpec:
     if spec.name not in ("", tensor.name):
         raise SettingsError(f"input.name is `{spec.name}`, the model's input at this place `{tensor.name}`")
+    if spec.dtype in ("int8", "uint8") and tensor.dtype == "float32":
+        spec = replace(spec, dtype="auto")  # a wish for the converted model, see `furnish`
     if spec.dtype not in ("auto", tensor.dtype):
         raise SettingsError(
             f"input.dtype is {spec.dtype}, the model's input `{tensor.name}` takes {tensor.dtype}",

@@ -67,8 +67,8 @@ def test_speed_is_measured_on_the_device_itself(options: BuildOptions) -> None:
 
 
 def test_arrays_keep_their_order_and_images_do_not(options: BuildOptions) -> None:
-    assert furnished(options)[0].as_is == frozenset()
-    assert furnished(options, TENSOR_TOML)[0].as_is == {"image"}
+    assert furnished(options)[0].forms.as_is == frozenset()
+    assert furnished(options, TENSOR_TOML)[0].forms.as_is == {"image"}
 
 
 def test_a_threshold_to_be_learnt_needs_data(options: BuildOptions) -> None:

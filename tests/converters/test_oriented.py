@@ -29,14 +29,14 @@ def test_it_runs_as_if_nothing_had_been_turned() -> None:
 
 def test_samples_are_turned_each_time_they_are_iterated() -> None:
     sample = Sample("one", {"x": normal(1, 3, 5, 6), "n": normal(1, 2)}, None, 3)
-    samples = TurnedSamples([sample], {"x": LAST, "n": (0, 1)})
+    samples = TurnedSamples([sample], {"x": LAST, "n": (0, 1)}, ())
     for _ in range(2):
         (found,) = samples
         np.testing.assert_array_equal(found.inputs["x"], sample.inputs["x"].transpose(LAST))
         assert found.inputs["x"].flags.c_contiguous
         assert found.inputs["n"] is sample.inputs["n"]
         assert (found.name, found.truth) == ("one", 3)
-    assert turned(sample.inputs, {})["x"] is sample.inputs["x"]
+    assert turned(sample.inputs, {}, ())["x"] is sample.inputs["x"]
 
 
 def test_the_pipeline_of_the_device() -> None:

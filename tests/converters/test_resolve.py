@@ -9,6 +9,7 @@ import pytest
 from edgeinfer.errors import SettingsError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.processing.spec import ImageInput, TensorInput, WindowInput
+from edgeinfer.strict import replace
 from edgeinfer_converters.resolve import PipelineFile, read_pipeline, resolve_pipeline
 from tests.fixtures.data import DETECTION_TOML, IMAGE_TENSOR, IMAGE_TOML, WINDOW_TENSOR, WINDOW_TOML, pipeline
 
@@ -110,6 +111,7 @@ def test_resolving_again_changes_nothing() -> None:
 
 
 NAMED = IMAGE_TOML.replace('kind = "image"', 'kind = "image"\nname = "picture"')
+FLOAT = IMAGE_TOML.replace('kind = "image"', 'kind = "image"\ndtype = "float32"')
 TYPED = IMAGE_TOML.replace('kind = "image"', 'kind = "image"\ndtype = "uint8"')
 GRAY = IMAGE_TOML.replace('kind = "image"', 'kind = "image"\ncolor = "gray"')
 NHWC = IMAGE_TOML.replace('kind = "image"', 'kind = "image"\nlayout = "nhwc"')
@@ -120,7 +122,6 @@ LARGER = IMAGE_TOML.replace("[16, 16]", "[32, 16]")
     ("text", "message"),
     [
         (NAMED, "input.name is `picture`, the model's input at this place `image`"),
-        (TYPED, "input.dtype is uint8, the model's input `image` takes float32"),
         (GRAY, "cannot hold 16 x 16 pixels with 1 channels"),
         (NHWC, r"3 channels \(nhwc\)"),
         (LARGER, "cannot hold 32 x 16 pixels"),
@@ -132,6 +133,14 @@ LARGER = IMAGE_TOML.replace("[16, 16]", "[32, 16]")
 def test_a_pipeline_that_does_not_fit_the_model(text: str, message: str) -> None:
     with pytest.raises(SettingsError, match=rf"^pipeline\.toml: .*{message}"):
         resolve_pipeline(file(text), (IMAGE_TENSOR,), (LOGITS,))
+
+
+def test_a_type_that_does_not_fit_and_one_that_is_wished_for() -> None:
+    image = replace(IMAGE_TENSOR, dtype="uint8")
+    with pytest.raises(SettingsError, match=r"input\.dtype is float32, the model's input `image` takes uint8"):
+        resolve_pipeline(file(FLOAT), (image,), (LOGITS,))
+    # The converted model may take integers where this one takes floats.
+    assert resolve_pipeline(file(TYPED), (IMAGE_TENSOR,), (LOGITS,)).input[0].dtype == "float32"
 
 
 def test_a_label_count_that_does_not_fit() -> None:

@@ -6,5 +6,6 @@ writes the file.
 """
 
 from edgeinfer_converters.tflite.convert import TfliteModel, to_tflite
+from edgeinfer_converters.tflite.interface import InputForms
 
-__all__ = ["TfliteModel", "to_tflite"]
+__all__ = ["InputForms", "TfliteModel", "to_tflite"]

@@ -15,7 +15,7 @@ from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import Faults, UnsupportedError
 from edgeinfer_converters.tflite.flatbuffer import write
 from edgeinfer_converters.tflite.half import with_half_weights
-from edgeinfer_converters.tflite.interface import add_inputs, add_outputs
+from edgeinfer_converters.tflite.interface import InputForms, add_inputs, add_outputs
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.nodes import Node
@@ -25,6 +25,8 @@ from edgeinfer_converters.tflite.ready import make_ready
 from edgeinfer_converters.tflite.tensors import Graph
 from edgeinfer_converters.tflite.tidy import tidy
 from edgeinfer_converters.tflite.work import Work, work_of
+
+PLAIN = InputForms()
 
 
 @dataclass(frozen=True)
@@ -43,17 +45,17 @@ class TfliteModel:
 
 
 def to_tflite(
-    model: onnx.ModelProto, *, as_is: frozenset[str] = frozenset(), half_weights: bool = False
+    model: onnx.ModelProto, *, forms: InputForms = PLAIN, half_weights: bool = False
 ) -> TfliteModel:
     """The TFLite file of an ONNX graph with fixed shapes; the same graph gives the same bytes.
 
     A float graph becomes a float file; a graph of QDQ form one that computes with int8 wherever TFLite has
     a kernel for it, with the scales of the graph. Inputs and outputs keep names and order; images are
-    stored channels last where the graph works on them so, but for the inputs named in `as_is`.
+    stored channels last where the graph works on them so, inputs as `forms` says.
     With `half_weights` larger float constants are stored as float16.
     Raises ModelError, which names all nodes that have no equal.
     """
-    lowering = _lower(make_ready(model, frozenset(OPERATORS)), as_is)
+    lowering = _lower(make_ready(model, frozenset(OPERATORS)), forms)
     graph = tidy(lowering.graph)
     if half_weights:
         graph = with_half_weights(graph)
@@ -69,11 +71,11 @@ def to_tflite(
     )
 
 
-def _lower(model: onnx.ModelProto, as_is: frozenset[str]) -> Lowering:
+def _lower(model: onnx.ModelProto, forms: InputForms) -> Lowering:
     view, faults = GraphView(model), Faults()
     opset = standard_opset(model)
     lowering = Lowering(Graph(), Facts.of(model, opset), find_sites(view), view)
-    add_inputs(lowering, as_is)
+    add_inputs(lowering, forms)
     for proto in view.nodes:
         _try_node(Node(proto, opset), lowering, faults)
     faults.check()

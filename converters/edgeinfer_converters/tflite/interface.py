@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.layouts import Layout, channels_last, plain, stored_shape
@@ -20,10 +23,19 @@ _MAX_STEPS = 64
 """So far an input is followed to what it is for."""
 
 
-def add_inputs(lowering: Lowering, as_is: frozenset[str]) -> None:
-    """Make the inputs' tensors; those named in `as_is` keep ONNX's order of axes.
+@dataclass(frozen=True)
+class InputForms:
+    """How inputs are wanted: `as_is` in ONNX's order of axes, `integers` as int8 or uint8 by name."""
 
-    Raises ModelError for open dimensions and types that TFLite lacks.
+    as_is: frozenset[str] = frozenset()
+    integers: Mapping[str, str] = field(default_factory=dict)
+
+
+def add_inputs(lowering: Lowering, forms: InputForms) -> None:
+    """Make the inputs' tensors.
+
+    Raises ModelError for open dimensions, types that TFLite lacks, and inputs that are wanted as integers
+    where the graph reads them as floats.
     """
     for name in lowering.view.inputs:
         try:
@@ -32,15 +44,34 @@ def add_inputs(lowering: Lowering, as_is: frozenset[str]) -> None:
             raise ModelError(
                 f"input `{name}`: {fault}", hint="export the model with fixed input shapes"
             ) from fault
-        layout = plain(len(shape)) if name in as_is else _input_layout(lowering, name)
+        layout = plain(len(shape)) if name in forms.as_is else _input_layout(lowering, name)
         quant = lowering.sites.stored.get(name)
-        tensor = lowering.graph.tensor(name, stored_shape(shape, layout), dtype, quant)
-        if quant is not None and dtype == "uint8":
-            found = lowering.graph.tensors[tensor]
-            found.quant = Quant.whole(quant.scales[0], quant.zero_points[0] + 128)
+        if name in forms.integers:
+            quant, dtype = _wanted_in_integers(lowering, name), forms.integers[name]
+        tensor = lowering.graph.tensor(name, stored_shape(shape, layout), dtype, _as_stored(quant, dtype))
         lowering.graph.inputs.append(tensor)
         lowering.inputs[name] = layout
+        if name in forms.integers and dtype == "uint8" and quant is not None:
+            tensor = lowering.requantize(tensor, quant)
         lowering.write(name, tensor, layout)
+
+
+def _wanted_in_integers(lowering: Lowering, name: str) -> Quant:
+    """The scale of an input that only a QuantizeLinear reads. Raises ModelError for any other."""
+    quant = lowering.target(name)
+    if quant is None:
+        raise ModelError(
+            f"input `{name}` cannot be of integers: not all that reads it computes with integers",
+            hint='leave `dtype` out of the [[input]], or write "float32"',
+        )
+    return quant
+
+
+def _as_stored(quant: Quant | None, dtype: str) -> Quant | None:
+    """int8's scale and zero point as those of the type that is stored."""
+    if quant is None or dtype != "uint8":
+        return quant
+    return Quant.whole(quant.scales[0], quant.zero_points[0] + 128)
 
 
 def add_outputs(lowering: Lowering) -> None:

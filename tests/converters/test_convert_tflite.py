@@ -1,0 +1,139 @@
+"""Building TensorFlow Lite bundles from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from edgeinfer.backends import BackendOptions, open_backend
+from edgeinfer.bundle.golden import check_golden
+from edgeinfer.bundle.keys import default_trust
+from edgeinfer.bundle.reader import Bundle, open_bundle
+from edgeinfer.processing.preprocess import build_preprocessor
+from edgeinfer.processing.spec import ImageInput
+from edgeinfer_converters import cli
+from tests.fixtures.data import IMAGE_TOML, write_images
+from tests.fixtures.models import image_classifier
+
+FORMAT = ("--format", "tflite")
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    onnx.save(image_classifier(batch="N"), tmp_path / "tiny.onnx")
+    (tmp_path / "pipeline.toml").write_text(IMAGE_TOML)
+    (tmp_path / "labels.txt").write_text("cat\ndog\nowl\n")
+    write_images(tmp_path / "cal", 12)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def build(*arguments: str, profile: str = "raspberry-pi-4") -> int:
+    options = ["--profile", profile, "--pipeline", "pipeline.toml", "-o", "out.eib"]
+    return cli.main(["build", "tiny.onnx", *options, *arguments])
+
+
+def opened() -> Bundle:
+    return open_bundle(Path("out.eib"), default_trust())
+
+
+def answers(bundle: Bundle, folder: Path) -> list[np.ndarray]:
+    """What the device makes of the pictures: its own preprocessing, its own runtime."""
+    with open_backend(bundle.model(), bundle.manifest.model.format, BackendOptions()) as backend:
+        assert check_golden(bundle, backend).passed
+        prepare = build_preprocessor(bundle.pipeline.input[0], backend.inputs[0])
+        frames = [cv2.imread(str(path)) for path in sorted(folder.iterdir())]
+        return [backend.run({"image": prepare(frame).tensor})["logits"] for frame in frames]
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8", "mixed"])
+def test_every_precision(work: Path, precision: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build("--precision", "float32", "--format", "onnx") == 0
+    wanted = answers(opened(), work / "cal")
+    capsys.readouterr()
+    assert build(*FORMAT, "--precision", precision, "--calibration", "cal", "--report", "report") == 0
+    assert f"tiny 1.0.0 for raspberry-pi-4: {precision} tflite" in capsys.readouterr().out
+    bundle = opened()
+    (image,) = bundle.pipeline.input
+    assert isinstance(image, ImageInput)
+    assert (image.layout, image.dtype) == ("nhwc", "float32")
+    assert bundle.manifest.model.inputs[0].shape == (1, 16, 16, 3)
+    assert bundle.manifest.runtime.name == "tflite"
+    found = np.concatenate(answers(bundle, work / "cal"))
+    error = np.abs(found - np.concatenate(wanted)).max() / np.abs(wanted).max()
+    assert error < {"float32": 1e-4, "float16": 0.01}.get(precision, 0.1)
+    report = json.loads((work / "report" / "report.json").read_bytes())
+    assert report["model"]["format"] == "tflite"
+    if precision == "int8":
+        assert report["integer"]["integer_macs"] == report["integer"]["macs"] > 0
+        assert report["integer"]["float_nodes"] == []
+        assert report["details"]["layers"]
+        assert bundle.manifest.model.operators["QUANTIZE"] == 1
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_the_bytes_of_a_camera_go_straight_in(work: Path, dtype: str) -> None:
+    assert build(*FORMAT, "--precision", "int8", "--calibration", "cal") == 0
+    wanted = answers(opened(), work / "cal")
+    (work / "pipeline.toml").write_text(IMAGE_TOML.replace("size =", f'dtype = "{dtype}"\nsize ='))
+    assert build(*FORMAT, "--precision", "int8", "--calibration", "cal") == 0
+    bundle = opened()
+    assert bundle.pipeline.input[0].dtype == dtype
+    (image,) = bundle.manifest.model.inputs
+    assert image.dtype == dtype
+    assert image.quantization is not None
+    assert bundle.manifest.model.operators.get("QUANTIZE", 0) == (dtype == "uint8")
+    for one, other in zip(answers(bundle, work / "cal"), wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--format", "onnx", "--precision", "int8", "--calibration", "cal"),
+        ("--format", "tflite", "--precision", "float32"),
+        ("--calibration", "cal"),
+    ],
+)
+def test_integers_where_none_can_go_in(
+    work: Path, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "pipeline.toml").write_text(IMAGE_TOML.replace("size =", 'dtype = "int8"\nsize ='))
+    assert build(*arguments) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert 'wants the input `image` in int8 (dtype = "int8"): only an int8 TFLite file' in error
+    assert not Path("out.eib").exists()
+
+
+def test_what_tflite_lacks_becomes_onnx_unless_tflite_was_asked_for(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = image_classifier()
+    model.graph.node.append(helper.make_node("NonZero", ["logits"], ["positions"], "where"))
+    model.graph.output.append(helper.make_tensor_value_info("positions", onnx.TensorProto.INT64, [2, "n"]))
+    onnx.save(model, work / "tiny.onnx")
+    (work / "pipeline.toml").write_text(IMAGE_TOML.replace("classification", "raw"))
+    assert build("--precision", "float32") == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "raw" not in words
+    assert "passed over tflite: TFLite has no equal for part of the model: NonZero `where`" in words
+    assert opened().manifest.model.format == "onnx"
+    Path("out.eib").unlink()
+    assert build("--precision", "float32", *FORMAT) == 1
+    error = capsys.readouterr().err
+    assert "NonZero `where` (output `positions`)" in error
+    assert "--format onnx" in error
+    assert not Path("out.eib").exists()
+
+
+def test_two_builds_give_the_same_bytes(work: Path) -> None:
+    assert build(*FORMAT, "--calibration", "cal") == 0
+    first = Path("out.eib").read_bytes()
+    assert build(*FORMAT, "--calibration", "cal") == 0
+    assert Path("out.eib").read_bytes() == first
