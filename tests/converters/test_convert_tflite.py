@@ -48,7 +48,7 @@ def answers(bundle: Bundle, folder: Path) -> list[np.ndarray]:
     with open_backend(bundle.model(), bundle.manifest.model.format, BackendOptions()) as backend:
         assert check_golden(bundle, backend).passed
         prepare = build_preprocessor(bundle.pipeline.input[0], backend.inputs[0])
-        frames = [cv2.imread(str(path)) for path in sorted(folder.iterdir())]
+        frames = [np.asarray(cv2.imread(str(path))) for path in sorted(folder.iterdir())]
         return [backend.run({"image": prepare(frame).tensor})["logits"] for frame in frames]
 
 

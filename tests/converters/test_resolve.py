@@ -137,7 +137,7 @@ def test_a_pipeline_that_does_not_fit_the_model(text: str, message: str) -> None
 
 def test_a_type_that_does_not_fit_and_one_that_is_wished_for() -> None:
     image = replace(IMAGE_TENSOR, dtype="uint8")
-    with pytest.raises(SettingsError, match=r"input\.dtype is float32, the model's input `image` takes uint8"):
+    with pytest.raises(SettingsError, match=r"dtype is float32, the model's input `image` takes uint8"):
         resolve_pipeline(file(FLOAT), (image,), (LOGITS,))
     # The converted model may take integers where this one takes floats.
     assert resolve_pipeline(file(TYPED), (IMAGE_TENSOR,), (LOGITS,)).input[0].dtype == "float32"
