@@ -36,7 +36,7 @@ def furnish(
 
     Raises ModelError, SettingsError, DataError, UsageError.
     """
-    prepared, model_format = _prepared(source, plans, profile)
+    prepared, model_format = _prepared(source, plans, profile, file.spec)
     data = source.data if prepared is None else prepared.read()
     inputs, outputs = _tensors(source, data, model_format, local_options(profile, host))
     spec = resolve_pipeline(file, inputs, outputs)
@@ -78,14 +78,14 @@ def _forms(
 
 
 def _prepared(
-    source: Source, plans: tuple[Plan, ...], profile: Profile
+    source: Source, plans: tuple[Plan, ...], profile: Profile, pipeline: PipelineSpec
 ) -> tuple[Shelved | None, ModelFormat]:
     """The cleaned float graph, None for a model that is packed as it is; and the format to look at."""
     if plans[0].candidates[0].precision == "as-is":
         check_readable(source, profile, plans[0].runtime)
         return None, source.model_format
     announce("preparing the graph")
-    return shelve(serialized(prepared_graph(source, _reader(plans)))), "onnx"
+    return shelve(serialized(prepared_graph(source, _reader(plans), pipeline))), "onnx"
 
 
 def _reader(plans: tuple[Plan, ...]) -> Runtime:

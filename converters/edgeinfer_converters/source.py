@@ -11,6 +11,7 @@ import onnx
 
 from edgeinfer.backends import ModelFormat
 from edgeinfer.errors import CompatibilityError, ModelError
+from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.importers.onnx import is_quantized, read_onnx
@@ -18,6 +19,7 @@ from edgeinfer_converters.importers.tflite import read_tflite
 from edgeinfer_converters.importers.tflite_graph.graph import import_graph
 from edgeinfer_converters.importers.tflite_graph.graph import is_quantized as is_quantized_tflite
 from edgeinfer_converters.shelf import Shelved, shelve
+from edgeinfer_converters.sizes import fix_sizes
 
 FORMATS: dict[str, ModelFormat] = {".onnx": "onnx", ".tflite": "tflite"}
 
@@ -67,8 +69,10 @@ def read_source(path: Path, *, runnable: bool = True) -> Source:
     return Source(path, "onnx", shelve(serialized(graph)), quantized=is_quantized(graph))
 
 
-def prepared_graph(source: Source, runtime: Runtime) -> onnx.ModelProto:
+def prepared_graph(source: Source, runtime: Runtime, pipeline: PipelineSpec | None = None) -> onnx.ModelProto:
     """The cleaned graph of a float model, in what the profile's runtime reads.
+
+    Sizes that it leaves open are those of the `pipeline`.
 
     Raises ModelError: a TFLite model with operators that have no equal in ONNX, or what `prepare` raises.
     """
@@ -76,6 +80,8 @@ def prepared_graph(source: Source, runtime: Runtime) -> onnx.ModelProto:
     if graph is None:
         with _naming(source.path):
             graph = import_graph(source.data)
+    if pipeline is not None:
+        graph = fix_sizes(graph, pipeline)
     return prepare(
         graph,
         max_opset=runtime.max_opset or OWN_OPSET,

@@ -137,3 +137,12 @@ def test_two_builds_give_the_same_bytes(work: Path) -> None:
     first = Path("out.eib").read_bytes()
     assert build(*FORMAT, "--calibration", "cal") == 0
     assert Path("out.eib").read_bytes() == first
+
+
+def test_open_sizes_are_the_pipelines(work: Path) -> None:
+    model = image_classifier(batch="N")
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    dims[2].dim_param, dims[3].dim_param = "height", "width"
+    onnx.save(model, work / "tiny.onnx")
+    assert build(*FORMAT, "--calibration", "cal") == 0
+    assert opened().manifest.model.inputs[0].shape == (1, 16, 16, 3)

@@ -29,7 +29,8 @@ def fix_batch(model: onnx.ModelProto) -> onnx.ModelProto:
     if faults:
         raise ModelError(
             "only the batch may have no fixed size: " + "; ".join(faults),
-            hint="export the model with fixed input shapes",
+            hint="an [[input]] of kind `image` fixes height and width by its `size`, one of kind `window` by "
+            "its `length` and `columns`; export the model with fixed shapes for others",
         )
     _forget_shapes(model)
     return model
