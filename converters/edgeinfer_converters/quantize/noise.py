@@ -43,7 +43,7 @@ class NoiseMeter:
 
     def _of(self, model: onnx.ModelProto) -> float:
         """The mean over the outputs of error to signal."""
-        noisy = list(_run(open_session(model.SerializeToString(deterministic=True)), self.samples))
+        noisy = list(_run(open_session(model.SerializeToString(deterministic=True), pooled=False), self.samples))
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [
@@ -66,7 +66,7 @@ def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) 
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
     measured = with_logits(model)
-    session = open_session(measured.SerializeToString(deterministic=True))
+    session = open_session(measured.SerializeToString(deterministic=True), pooled=False)
     return NoiseMeter(measured, kept, list(_run(session, kept)))
 
 
