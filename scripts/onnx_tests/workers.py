@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -68,8 +68,9 @@ class Worker:
                 return outcome
         except (EOFError, ConnectionError):
             process.join()
+            reason = _death(process.exitcode or 0)
             self._end()
-            return Outcome(verdict="crash", reason=_death(process.exitcode or 0))
+            return Outcome(verdict="crash", reason=reason)
         self._end()
         return Outcome(verdict="time-out", reason=f"not done after {self._timeout_s:g} s")
 
@@ -101,7 +102,7 @@ class Worker:
 
 def judge_all(
     cases: Sequence[Case], count: int, how: Judge = judge, *, timeout_s: float = TIMEOUT_S
-) -> Iterator[tuple[Case, Outcome]]:
+) -> Generator[tuple[Case, Outcome]]:
     """Each test with its outcome, in their order, by a number of processes at a time."""
     idle: SimpleQueue[Worker] = SimpleQueue()
 
