@@ -53,7 +53,7 @@ def test_the_file_has_a_line_for_each_test_in_their_order() -> None:
 
 
 def test_what_is_no_such_file_is_refused() -> None:
-    with pytest.raises(SettingsError, match="expected.json"):
+    with pytest.raises(SettingsError, match=r"expected\.json"):
         parse(b'{"onnx": "1"}')
 
 
