@@ -27,6 +27,7 @@ GRAPH_ERRORS = (
     TypeError,
     ValueError,
     onnx.checker.ValidationError,
+    onnx.defs.SchemaError,
     onnx.shape_inference.InferenceError,
     *RUNTIME_ERRORS,
 )

@@ -78,7 +78,7 @@ def add_outputs(lowering: Lowering) -> None:
     """Read each output in ONNX's order of axes, or channels last where that is how it was computed."""
     for value in lowering.view.model.graph.output:
         layout = _output_layout(lowering, value.name)
-        tensor = lowering.cast(lowering.read(value.name, layout), lowering.facts.dtype(value.name))
+        tensor = _output(lowering, value.name, layout)
         found = lowering.graph.tensors[tensor]
         taken = tensor in (*lowering.graph.inputs, *lowering.graph.outputs)
         if found.data is not None or taken:
@@ -86,6 +86,13 @@ def add_outputs(lowering: Lowering) -> None:
         lowering.graph.tensors[tensor].name = value.name
         lowering.graph.outputs.append(tensor)
         lowering.outputs[value.name] = layout
+
+
+def _output(lowering: Lowering, name: str, layout: Layout) -> int:
+    """The tensor in its ONNX type; one that is stored in it goes no way through the type of kernels."""
+    as_stored = name in lowering.values and lowering.quant(name) is None
+    tensor = (lowering.stored if as_stored else lowering.read)(name, layout)
+    return lowering.cast(tensor, lowering.facts.dtype(name))
 
 
 def _input_layout(lowering: Lowering, name: str) -> Layout:

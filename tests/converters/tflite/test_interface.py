@@ -63,6 +63,21 @@ def test_types(dtype: str) -> None:
     check_agrees(node_model("Transpose", {"x": array}), {"x": array})
 
 
+@pytest.mark.parametrize("dtype", ["float16", "int8", "uint8"])
+def test_results_that_are_stored_in_their_own_type_are_not_cast(dtype: str) -> None:
+    array = np.array([[0, 1], [3, 4]]).astype(dtype)
+    made = check_agrees(node_model("Transpose", {"x": array}), {"x": array})
+    assert made.operators == {"TRANSPOSE": 1}
+    flat = check_agrees(node_model("Flatten", {"x": array.reshape(1, 2, 2)}), {"x": array.reshape(1, 2, 2)})
+    assert flat.operators == {"RESHAPE": 1}
+
+
+def test_small_integers_are_cast_once_to_be_computed_and_once_to_be_stored() -> None:
+    array = np.array([100, -100, 3], np.int8)
+    made = check_agrees(node_model("Add", {"x": array, "z": array}), {"x": array, "z": array})
+    assert made.operators == {"ADD": 1, "CAST": 3}
+
+
 def test_open_sides_are_named() -> None:
     model = node_model("Relu", {"x": normal(1, 3, 4)})
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "width"

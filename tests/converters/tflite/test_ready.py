@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import pytest
 from onnx import helper
 
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.tflite import to_tflite
 from edgeinfer_converters.tflite.operators import OPERATORS
 from edgeinfer_converters.tflite.ready import MIN_OPSET, make_ready
 from tests.fixtures.lite import check_agrees, model_of, node_model, normal, run_onnx
@@ -25,6 +28,14 @@ def test_what_is_known_stays() -> None:
 def test_definitions_stand_in_for_what_is_not() -> None:
     ready = make_ready(node_model("HardSwish", {"x": normal(3)}), frozenset({"HardSigmoid", "Mul"}))
     assert kinds(ready) == ["HardSigmoid", "Mul"]
+
+
+def test_what_the_standard_does_not_know_stays() -> None:
+    model = node_model("Elu", {"x": normal(3)})
+    model.graph.node[0].op_type = "Nonesuch"
+    assert kinds(make_ready(model, NOTHING)) == ["Nonesuch"]
+    with pytest.raises(ModelError, match=r"Nonesuch `elu`.*no equal is known"):
+        to_tflite(model)
 
 
 def test_definitions_that_depend_on_types_of_other_definitions() -> None:

@@ -15,7 +15,7 @@ def depth_to_space(node: Node, at: Lowering) -> None:
     pixels, size = _image(node, at, "DEPTH_TO_SPACE")
     mode = node.text("mode", "DCR")
     if mode == "CRD":
-        pixels = _blocks_first(at, pixels, size * size)
+        pixels = _turned(at, pixels, at.shape(name)[1] // (size * size))
     elif mode != "DCR":
         raise UnsupportedError(f"the mode `{mode}` is not known")
     found, (batch, channels, height, width) = at.graph.tensors[pixels], at.shape(name)
@@ -24,21 +24,26 @@ def depth_to_space(node: Node, at: Lowering) -> None:
     moved_back(at, result, moved, channels_last(4))
 
 
-def _blocks_first(at: Lowering, pixels: int, places: int) -> int:
-    """Channels numbered (channel, place in the block) as (place in the block, channel)."""
+def _turned(at: Lowering, pixels: int, groups: int) -> int:
+    """Channels numbered (group, member) as (member, group): of a channel and a place in the block."""
     found = at.graph.tensors[pixels]
     batch, height, width, channels = found.shape
-    rows = at.reshape(pixels, (batch * height * width, channels // places, places))
+    rows = at.reshape(pixels, (batch * height * width, groups, channels // groups))
     return at.reshape(at.transpose(rows, (0, 2, 1)), found.shape)
 
 
 def space_to_depth(node: Node, at: Lowering) -> None:
-    """SpaceToDepth."""
+    """SpaceToDepth. The kernel leaves the channels of a block outermost, as the mode DCR has them."""
     name, result = node.inputs[0], node.outputs[0]
+    mode = node.text("mode", "DCR")
     pixels, size = _image(node, at, "SPACE_TO_DEPTH")
     found, (batch, channels, height, width) = at.graph.tensors[pixels], at.shape(name)
     shape = (batch, height // size, width // size, channels * size * size)
     moved = at.add("SPACE_TO_DEPTH", [pixels], shape, found.dtype, found.quant, blockSize=size)
+    if mode == "CRD":
+        moved = _turned(at, moved, size * size)
+    elif mode != "DCR":
+        raise UnsupportedError(f"the mode `{mode}` is not known")
     moved_back(at, result, moved, channels_last(4))
 
 

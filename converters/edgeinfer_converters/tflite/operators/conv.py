@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.fusing import fuse_activation
 from edgeinfer_converters.tflite.images import ordered, read_image, two_axes, with_height, write_image
 from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
+from edgeinfer_converters.tflite.operators.kernels import cut_axis, joined, shape_of
 from edgeinfer_converters.tflite.weights import Product, integer_product, real_bias
 from edgeinfer_converters.tflite.windows import Window, window_of
 
@@ -109,22 +109,33 @@ def _depthwise(
 def _over_three_axes(
     node: Node, at: Lowering, window: Window, pixels: int, padding: str, activation: str, groups: int
 ) -> int:
-    if groups > 1:
-        raise UnsupportedError("convolutions over three axes have no groups in TFLite")
-    return at.add(
-        "CONV_3D",
-        [pixels, at.read(node.inputs[1], (2, 3, 4, 1, 0)), real_bias(node, at, at.shape(node.inputs[1])[0])],
-        _shape(at, node.outputs[0]),
-        "float32",
-        padding=padding,
-        strideD=window.strides[0],
-        strideH=window.strides[1],
-        strideW=window.strides[2],
-        dilationDFactor=window.dilations[0],
-        dilationHFactor=window.dilations[1],
-        dilationWFactor=window.dilations[2],
-        fusedActivationFunction=activation,
-    )
+    """CONV_3D, which has no groups: one for each, their results joined."""
+    weights = at.read(node.inputs[1], (2, 3, 4, 1, 0))
+    bias = real_bias(node, at, at.shape(node.inputs[1])[0])
+    *_, inner, outputs = shape_of(at, weights)
+    side = outputs // groups
+    parts = [
+        at.add(
+            "CONV_3D",
+            [
+                cut_axis(at, pixels, 4, group * inner, inner),
+                cut_axis(at, weights, 4, group * side, side),
+                cut_axis(at, bias, 0, group * side, side),
+            ],
+            (*_shape(at, node.outputs[0])[:-1], side),
+            "float32",
+            padding=padding,
+            strideD=window.strides[0],
+            strideH=window.strides[1],
+            strideW=window.strides[2],
+            dilationDFactor=window.dilations[0],
+            dilationHFactor=window.dilations[1],
+            dilationWFactor=window.dilations[2],
+            fusedActivationFunction=activation,
+        )
+        for group in range(groups)
+    ]
+    return joined(at, parts, 4)
 
 
 def _shape(at: Lowering, name: str) -> tuple[int, ...]:

@@ -30,16 +30,20 @@ def mod(node: Node, at: Lowering) -> None:
 
 
 def bit_shift(node: Node, at: Lowering) -> None:
-    """BitShift of unsigned integers."""
+    """BitShift: by a negative number of steps as by too many, which leave 0, or the sign of the value."""
     wanted = at.facts.dtype(node.outputs[0])
     if wanted.itemsize > 4:
         raise UnsupportedError(f"shifts of {wanted.name} have no equal")
+    bits, signed = 8 * wanted.itemsize, wanted.kind == "i"
     value, steps = _operands(node, at)
-    steps = steps.least(8 * wanted.itemsize)
+    if signed:
+        steps = (steps < 0).choose(steps.number(bits), steps)
     if node.text("direction", "") == "RIGHT":
-        shifted = value.cast(wanted.name).pair("RIGHT_SHIFT", steps.cast(wanted.name))
-        _write(node, at, (steps < 8 * wanted.itemsize).choose(shifted.cast(value.dtype), 0))
+        steps = steps.least(bits - 1 if signed else bits)
+        shifted = value.cast(wanted.name).pair("RIGHT_SHIFT", steps.cast(wanted.name)).cast(value.dtype)
+        _write(node, at, shifted if signed else (steps < bits).choose(shifted, 0))
         return
+    steps = steps.least(bits)
     first = steps.least(16)
     _write(node, at, value * _power_of_two(first) * _power_of_two(steps - first))
 

@@ -26,6 +26,8 @@ def test_there_and_back(size: int, channels: int, sides: tuple[int, int], batch:
     check_agrees(node_model("DepthToSpace", {"x": deep}, blocksize=size, mode=mode), {"x": deep})
     wide = normal(batch, channels, sides[0] * size, sides[1] * size)
     check_agrees(node_model("SpaceToDepth", {"x": wide}, blocksize=size), {"x": wide})
+    moded = node_model("SpaceToDepth", {"x": wide}, opset=28, blocksize=size, mode=mode)
+    check_agrees(moded, {"x": wide})
 
 
 @pytest.mark.parametrize(("mode", "transposes"), [("DCR", 0), ("CRD", 1)])
@@ -43,6 +45,13 @@ def test_images_stay_channels_last(mode: str, transposes: int) -> None:
 def test_types(dtype: str) -> None:
     values = np.arange(32).reshape(1, 8, 2, 2).astype(dtype)
     check_agrees(node_model("DepthToSpace", {"x": values}, blocksize=2, mode="CRD"), {"x": values})
+
+
+@pytest.mark.parametrize("kind", ["DepthToSpace", "SpaceToDepth"])
+def test_unknown_modes_are_refused(kind: str) -> None:
+    model = node_model(kind, {"x": normal(1, 4, 4, 4)}, opset=28, blocksize=2, mode="RCD")
+    with pytest.raises(ModelError, match="RCD"):
+        to_tflite(model)
 
 
 def test_an_image_without_elements_has_no_equal() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import helper
 
-from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
-from tests.fixtures.lite import check_agrees, node_model, normal
+from tests.fixtures.lite import check_agrees, model_of, node_model, normal
 
 
 @pytest.mark.parametrize("padding", [(0, 0, 0, 0), (1, 1, 1, 1), (0, 0, 1, 1), (2, 0, 1, 3)])
@@ -81,8 +80,18 @@ def test_any_window(data: st.DataObject) -> None:
     check_agrees(model, {"x": image})
 
 
-def test_what_has_no_equal_is_named() -> None:
-    volume = normal(1, 4, 5, 5, 5)
-    model = node_model("Conv", {"x": volume}, constants={"w": normal(4, 2, 3, 3, 3, seed=1)}, group=2)
-    with pytest.raises(ModelError, match=r"Conv `conv`.*no groups"):
-        to_tflite(model)
+@pytest.mark.parametrize("groups", [2, 4])
+@pytest.mark.parametrize("computed", [False, True])
+def test_groups_over_three_axes(groups: int, *, computed: bool) -> None:
+    volume = normal(1, 4, 5, 6, 7)
+    weights = {"w": normal(8, 4 // groups, 3, 2, 3, seed=1), "b": normal(8, seed=2)}
+    inputs = {"x": volume, **(weights if computed else {})}
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["c"], group=groups, pads=[1, 0, 1, 1, 1, 0]),
+        helper.make_node("Relu", ["c"], ["y"]),
+    ]
+    made = check_agrees(model_of(nodes, inputs, ["y"], constants={} if computed else weights), inputs)
+    assert made.operators["CONV_3D"] == groups
+    assert made.operators["CONCATENATION"] == 1
+    assert "RELU" not in made.operators
+    assert made.operators["SLICE"] == groups * (3 if computed else 1)

@@ -50,6 +50,18 @@ def test_shifts(dtype: str, direction: str) -> None:
     check_agrees(node_model("BitShift", inputs, direction=direction), inputs)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32"])
+@pytest.mark.parametrize("direction", ["LEFT", "RIGHT"])
+def test_signed_shifts(dtype: str, direction: str) -> None:
+    limits = np.iinfo(dtype)
+    values = np.array([limits.min, limits.max, -8, -1, 0, 1, 93], dtype).reshape(-1, 1)
+    steps = [*range(limits.bits), limits.bits, limits.bits + 1, limits.max, -1, -limits.bits, limits.min]
+    inputs = {"a": values, "b": np.array(steps, dtype)}
+    # Signed integers came with this version.
+    model = node_model("BitShift", inputs, opset=28, direction=direction)
+    check_agrees(model, inputs, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("kind", BITWISE)
 @pytest.mark.parametrize("dtype", BITS)
 def test_bits_of_two(kind: str, dtype: str) -> None:
