@@ -43,7 +43,9 @@ class NoiseMeter:
 
     def _of(self, model: onnx.ModelProto) -> float:
         """The mean over the outputs of error to signal."""
-        noisy = list(_run(open_session(model.SerializeToString(deterministic=True), pooled=False), self.samples))
+        noisy = list(
+            _run(open_session(model.SerializeToString(deterministic=True), pooled=False), self.samples)
+        )
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [

@@ -11,7 +11,7 @@ from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.arithmetic import combine
 from edgeinfer_converters.tflite.operators.conv_transpose import with_gaps
-from edgeinfer_converters.tflite.operators.kernels import cut, cut_axis, padded, shape_of
+from edgeinfer_converters.tflite.operators.steps import cut, cut_axis, padded, shape_of
 
 _MAX_PLACES = 64
 """A block of more places would make a file of too many operators."""

@@ -9,7 +9,7 @@ from edgeinfer_converters.tflite.images import ordered, read_image, two_axes, wi
 from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.kernels import cut_axis, joined, shape_of
+from edgeinfer_converters.tflite.operators.steps import cut_axis, joined, shape_of
 from edgeinfer_converters.tflite.weights import Product, integer_product, real_bias
 from edgeinfer_converters.tflite.windows import Window, window_of
 
@@ -22,17 +22,15 @@ def conv(node: Node, at: Lowering) -> None:
     activation, result = fuse_activation(node, at)
     product = integer_product(node, at, result) if len(kernel) < 3 else None
     pixels, padding = ordered(at, read_image(at, source, stored=product is not None), two_axes(window))
-    groups = node.integer("group", 1)
     if len(kernel) == 3:
+        groups = node.integer("group", 1)
         written = _over_three_axes(node, at, window, pixels, padding, activation, groups)
-    elif groups > 1 and groups == at.shape(source)[1]:
-        written = _depthwise(node, at, result, product, two_axes(window), pixels, padding, activation)
     else:
-        written = _ordinary(node, at, result, product, two_axes(window), pixels, padding, activation)
+        written = _over_two_axes(node, at, result, product, two_axes(window), pixels, padding, activation)
     write_image(at, result, written)
 
 
-def _ordinary(
+def _over_two_axes(
     node: Node,
     at: Lowering,
     result: str,
@@ -42,19 +40,12 @@ def _ordinary(
     padding: str,
     activation: str,
 ) -> int:
-    rank = at.rank(node.inputs[1])
-    order = channels_last(rank)
-    if product is None:
-        weights = at.read(node.inputs[1], order)
-        weights, bias = (
-            at.reshape(weights, with_height(at.graph.tensors[weights].shape)),
-            real_bias(node, at, at.shape(node.inputs[1])[0]),
-        )
-    else:
-        integers = product.weights.integers.transpose(order)
-        weights, bias = product.write(at, integers.reshape(with_height(integers.shape)), 0)
+    """CONV_2D or, with a group for each input channel, DEPTHWISE_CONV_2D."""
+    filters, channels = at.shape(node.inputs[1])[0], at.shape(node.inputs[0])[1]
+    depthwise = node.integer("group", 1) == channels > 1
+    weights, bias = _weights(node, at, product, filters, depthwise=depthwise)
     return at.add(
-        "CONV_2D",
+        "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
         [pixels, weights, bias],
         _shape(at, result),
         "float32" if product is None else "int8",
@@ -65,45 +56,22 @@ def _ordinary(
         dilationHFactor=window.dilations[0],
         dilationWFactor=window.dilations[1],
         fusedActivationFunction=activation,
+        **({"depthMultiplier": filters // channels} if depthwise else {}),
     )
 
 
-def _depthwise(
-    node: Node,
-    at: Lowering,
-    result: str,
-    product: Product | None,
-    window: Window,
-    pixels: int,
-    padding: str,
-    activation: str,
-) -> int:
-    """Weights (O, 1, spatial...) become (1, spatial..., O); output channels are in the same order."""
+def _weights(
+    node: Node, at: Lowering, product: Product | None, filters: int, *, depthwise: bool
+) -> tuple[int, int]:
+    """Weights and bias: (O, 1, spatial...) become (1, spatial..., O) if depthwise, outputs in their order."""
     rank = at.rank(node.inputs[1])
-    order = (1, *range(2, rank), 0)
-    if product is None:
-        weights = at.read(node.inputs[1], order)
-        weights, bias = (
-            at.reshape(weights, with_height(at.graph.tensors[weights].shape)),
-            real_bias(node, at, at.shape(node.inputs[1])[0]),
-        )
-    else:
+    order, axis = ((1, *range(2, rank), 0), 3) if depthwise else (channels_last(rank), 0)
+    if product is not None:
         integers = product.weights.integers.transpose(order)
-        weights, bias = product.write(at, integers.reshape(with_height(integers.shape)), 3)
-    return at.add(
-        "DEPTHWISE_CONV_2D",
-        [pixels, weights, bias],
-        _shape(at, result),
-        "float32" if product is None else "int8",
-        None if product is None else product.result,
-        padding=padding,
-        strideH=window.strides[0],
-        strideW=window.strides[1],
-        dilationHFactor=window.dilations[0],
-        dilationWFactor=window.dilations[1],
-        depthMultiplier=at.shape(node.inputs[1])[0] // at.shape(node.inputs[0])[1],
-        fusedActivationFunction=activation,
-    )
+        return product.write(at, integers.reshape(with_height(integers.shape)), axis)
+    weights = at.read(node.inputs[1], order)
+    flat = at.reshape(weights, with_height(at.graph.tensors[weights].shape))
+    return flat, real_bias(node, at, filters)
 
 
 def _over_three_axes(

@@ -22,9 +22,9 @@ from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.arithmetic import binary
 from edgeinfer_converters.tflite.operators.casts import cast
 from edgeinfer_converters.tflite.operators.conv import conv
-from edgeinfer_converters.tflite.operators.kernels import with_number
 from edgeinfer_converters.tflite.operators.moves import reshape
 from edgeinfer_converters.tflite.operators.products import mat_mul
+from edgeinfer_converters.tflite.operators.steps import with_number
 
 EXACT = 1 << 24
 """Whole numbers up to this are exact in float32."""

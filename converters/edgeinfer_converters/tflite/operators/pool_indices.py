@@ -15,7 +15,7 @@ from edgeinfer_converters.tflite.images import read_image, write_image
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.kernels import gathered, padded, reduced, shape_of, with_values
+from edgeinfer_converters.tflite.operators.steps import gathered, padded, reduced, shape_of, with_values
 from edgeinfer_converters.tflite.windows import Window
 
 

@@ -19,14 +19,14 @@ from edgeinfer_converters.tflite.layouts import stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
-from edgeinfer_converters.tflite.operators.kernels import (
+from edgeinfer_converters.tflite.operators.pool_indices import write_with_indices
+from edgeinfer_converters.tflite.operators.steps import (
     gathered,
     reduced,
     shape_of,
     with_number,
     with_values,
 )
-from edgeinfer_converters.tflite.operators.pool_indices import write_with_indices
 from edgeinfer_converters.tflite.windows import Pair, Window, window_of
 
 LOWEST = float(np.finfo(np.float32).min)

@@ -16,7 +16,7 @@ from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.kernels import (
+from edgeinfer_converters.tflite.operators.steps import (
     cut_axis,
     joined,
     linear,

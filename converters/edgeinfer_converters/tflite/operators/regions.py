@@ -12,7 +12,8 @@ from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.kernels import (
+from edgeinfer_converters.tflite.operators.sampling import Tap, inside, taps_of, weighted_sum
+from edgeinfer_converters.tflite.operators.steps import (
     cut_axis,
     joined,
     linear,
@@ -21,7 +22,6 @@ from edgeinfer_converters.tflite.operators.kernels import (
     with_number,
     with_values,
 )
-from edgeinfer_converters.tflite.operators.sampling import Tap, inside, taps_of, weighted_sum
 from edgeinfer_converters.tflite.windows import Window, window_of
 
 

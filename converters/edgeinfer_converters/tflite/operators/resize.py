@@ -21,8 +21,8 @@ from edgeinfer_converters.tflite.interpolation import (
 from edgeinfer_converters.tflite.layouts import channels_last, stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.kernels import along, gathered, with_values
 from edgeinfer_converters.tflite.operators.resize_late import is_settled, resize_late
+from edgeinfer_converters.tflite.operators.steps import along, gathered, with_values
 from edgeinfer_converters.tflite.tensors import Quant
 
 _TOLERANCE = 2e-6

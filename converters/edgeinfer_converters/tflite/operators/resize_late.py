@@ -17,7 +17,7 @@ from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.kernels import (
+from edgeinfer_converters.tflite.operators.steps import (
     along,
     compared,
     cut_axis,
