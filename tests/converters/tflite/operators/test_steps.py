@@ -16,7 +16,7 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.flatbuffer import write
 from edgeinfer_converters.tflite.lowering import Lowering
-from edgeinfer_converters.tflite.operators import kernels
+from edgeinfer_converters.tflite.operators import steps
 from edgeinfer_converters.tflite.qdq import find_sites
 from edgeinfer_converters.tflite.tensors import Graph
 from tests.fixtures.lite import normal
@@ -44,28 +44,28 @@ IMAGE = normal(2, 3, 4, 5)
 @pytest.mark.parametrize(
     ("build", "expected"),
     [
-        (lambda at, x: kernels.with_number(at, "ADD", x, 2.5), IMAGE + 2.5),
-        (lambda at, x: kernels.with_values(at, "MUL", x, np.full((1, 3, 1, 1), 2.0)), IMAGE * 2),
-        (lambda at, x: kernels.reduced(at, "SUM", x, (1, 3)), IMAGE.sum((1, 3), keepdims=True)),
-        (lambda at, x: kernels.gathered(at, x, np.array([[3, 0], [1, 1]]), 2), IMAGE[:, :, [[3, 0], [1, 1]]]),
-        (lambda at, x: kernels.cut(at, x, (0, 1, 0, 2), (2, 2, 4, 2)), IMAGE[:, 1:, :, 2:4]),
-        (lambda at, x: kernels.cut_axis(at, x, 3, 1, 3), IMAGE[..., 1:4]),
+        (lambda at, x: steps.with_number(at, "ADD", x, 2.5), IMAGE + 2.5),
+        (lambda at, x: steps.with_values(at, "MUL", x, np.full((1, 3, 1, 1), 2.0)), IMAGE * 2),
+        (lambda at, x: steps.reduced(at, "SUM", x, (1, 3)), IMAGE.sum((1, 3), keepdims=True)),
+        (lambda at, x: steps.gathered(at, x, np.array([[3, 0], [1, 1]]), 2), IMAGE[:, :, [[3, 0], [1, 1]]]),
+        (lambda at, x: steps.cut(at, x, (0, 1, 0, 2), (2, 2, 4, 2)), IMAGE[:, 1:, :, 2:4]),
+        (lambda at, x: steps.cut_axis(at, x, 3, 1, 3), IMAGE[..., 1:4]),
         (
-            lambda at, x: kernels.padded(at, x, ((0, 0), (1, 2), (0, 0), (0, 1)), 7.0),
+            lambda at, x: steps.padded(at, x, ((0, 0), (1, 2), (0, 0), (0, 1)), 7.0),
             np.pad(IMAGE, ((0, 0), (1, 2), (0, 0), (0, 1)), constant_values=7),
         ),
-        (lambda at, x: kernels.polynomial(at, x, (2.0, 0.0, -3.0, 1.0)), 2 * IMAGE**3 - 3 * IMAGE + 1),
-        (lambda at, x: kernels.joined(at, [x, x], 1), np.concatenate([IMAGE, IMAGE], 1)),
+        (lambda at, x: steps.polynomial(at, x, (2.0, 0.0, -3.0, 1.0)), 2 * IMAGE**3 - 3 * IMAGE + 1),
+        (lambda at, x: steps.joined(at, [x, x], 1), np.concatenate([IMAGE, IMAGE], 1)),
         (
-            lambda at, x: kernels.selected(at, kernels.compared(at, "GREATER", x, 0.0), x, x),
+            lambda at, x: steps.selected(at, steps.compared(at, "GREATER", x, 0.0), x, x),
             IMAGE,
         ),
-        (lambda at, x: kernels.cut(at, kernels.padded(at, x, ((0, 0),) * 4), (0,) * 4, IMAGE.shape), IMAGE),
+        (lambda at, x: steps.cut(at, steps.padded(at, x, ((0, 0),) * 4), (0,) * 4, IMAGE.shape), IMAGE),
     ],
 )
 def test_one_kernel(build: Callable[[Lowering, int], int], expected: np.ndarray) -> None:
     if expected is IMAGE:
-        found = run(IMAGE, lambda at, x: kernels.with_number(at, "MUL", build(at, x), 1.0))
+        found = run(IMAGE, lambda at, x: steps.with_number(at, "MUL", build(at, x), 1.0))
     else:
         found = run(IMAGE, build)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
@@ -80,6 +80,6 @@ def test_one_kernel(build: Callable[[Lowering, int], int], expected: np.ndarray)
 def test_a_matrix_along_any_axis(shape: list[int], after: int, data: st.DataObject) -> None:
     axis = data.draw(st.integers(0, len(shape) - 1))
     values, matrix = normal(*shape), normal(after, shape[axis], seed=1)
-    found = run(values, lambda at, x: kernels.along(at, x, axis, matrix))
+    found = run(values, lambda at, x: steps.along(at, x, axis, matrix))
     expected = np.moveaxis(np.tensordot(matrix, values, (1, axis)), 0, axis)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
