@@ -1,0 +1,91 @@
+"""Least squares on the weights of a product, drawn towards the weights that it had.
+
+The weights w minimize the mean of |y - w x|^2 plus lambda times the sum of |w - w0|^2 d, with d the mean
+square of each column: the same in whatever units a column is. The bias makes up for the means. Lambda is
+the one whose weights, fitted to some of the samples, err least on the others.
+Sources: Hoerl and Kennard, "Ridge Regression" (Technometrics 1970); Stone, "Cross-Validatory Choice and
+Assessment of Statistical Predictions" (JRSS B 1974).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeinfer_converters.prune.moments import Covariances, Floats, Moments, total_of
+
+LAMBDAS = tuple(10.0 ** (exponent / 2) for exponent in range(-12, 7))
+"""From next to none to so many that the weights stay what they are."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`weights` (groups, outputs, width) and `bias` (groups, outputs), None for a product without one.
+
+    `error` is the squared error on samples that were left out, relative to the power of the targets;
+    `before` that of the old weights with the means corrected. `strength` is lambda.
+    """
+
+    weights: Floats
+    bias: Floats | None
+    strength: float
+    error: float
+    before: float
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The weights for every lambda at once, from one factorization."""
+
+    start: Floats
+    steps: Floats
+    values: Floats
+    back: Floats
+
+    def at(self, strength: float) -> Floats:
+        weights: Floats = self.start + (self.steps / (self.values + strength)[:, None, :]) @ self.back
+        return weights
+
+
+def fit(folds: Sequence[Moments], start: Floats, *, biased: bool) -> Fit:
+    """The best weights that the moments know of, near `start` (groups, outputs, width).
+
+    `folds` are the moments of disjoint sets of samples; with a single one the largest lambda that costs
+    little is not known, and the weights stay. `biased`: the product has a bias to make up for the means.
+    """
+    total = total_of(folds)
+    whole = total.covariances(centred=biased)
+    tests = [fold.covariances(centred=biased) for fold in folds]
+    power = max(float(whole.yy.sum()), 1e-30)
+    before = sum(one.error(start) for one in tests) / len(tests)
+    strength, error = float("inf"), before
+    weights = start
+    if len(folds) > 1:
+        paths = [_path((total - fold).covariances(centred=biased), start) for fold in folds]
+        errors = [_held_out(paths, tests, one) for one in LAMBDAS]
+        best = int(np.argmin(errors))
+        if errors[best] < before:
+            strength, error = LAMBDAS[best], errors[best]
+            weights = _path(whole, start).at(strength)
+    bias = whole.mean_y - np.einsum("gow,gw->go", weights, whole.mean_x) if biased else None
+    return Fit(weights, bias, strength, error / power, before / power)
+
+
+def _held_out(paths: Sequence[_Path], tests: Sequence[Covariances], strength: float) -> float:
+    errors = [test.error(path.at(strength)) for path, test in zip(paths, tests, strict=True)]
+    return sum(errors) / len(errors)
+
+
+def _path(known: Covariances, start: Floats) -> _Path:
+    width = known.xx.shape[-1]
+    squares = np.diagonal(known.xx, axis1=1, axis2=2)
+    # A column that is always zero says nothing: it is given a unit, and its weights stay.
+    floor = 1e-9 * squares.max(axis=1, keepdims=True, initial=0) + 1e-30
+    units = 1 / np.sqrt(np.maximum(squares, floor))
+    scaled = known.xx * units[:, :, None] * units[:, None, :]
+    values, vectors = np.linalg.eigh(scaled)
+    residual = (known.yx - start @ known.xx) * units[:, None, :]
+    back = vectors.transpose(0, 2, 1) * units[:, None, :]
+    return _Path(start, residual @ vectors, np.maximum(values, 0) + 1e-12 * width, back)
