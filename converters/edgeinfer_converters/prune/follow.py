@@ -1,4 +1,4 @@
-"""What each operator does to the channels of its inputs: an explicit list; all else keeps them as they are."""
+"""What each operator does to the channels of its inputs; all that is not listed keeps them as they are."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeinfer_converters.graph.classes import Classes, Indices
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.prune.flow import FIXED, Flow, Record, Role, Stretch
+from edgeinfer_converters.prune.flow import FIXED, Flow, Role, Stretch
 from edgeinfer_converters.prune.follow import follow
 
 

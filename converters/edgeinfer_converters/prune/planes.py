@@ -118,7 +118,7 @@ def _keeps_axis(node: onnx.NodeProto, flow: Flow, axis: int, rank: int) -> bool:
     if texts.get("coordinate_transformation_mode", b"half_pixel") == b"tf_crop_and_resize":
         return False
     axes = [one % rank for one in listed(node, "axes", len(node.input), flow) or []] or list(range(rank))
-    scales = flow.view.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else ()  # noqa: PLR2004
+    scales = flow.view.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else ()
     if axis not in axes or not len(scales):
         return True
     return float(scales[axes.index(axis)]) == 1.0

@@ -7,7 +7,7 @@ import onnx
 
 from edgeinfer_converters.graph.classes import Indices
 from edgeinfer_converters.graph.view import attribute
-from edgeinfer_converters.prune.flow import FIXED, Flow, Role, Stretch
+from edgeinfer_converters.prune.flow import Flow, Role, Stretch
 
 PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
@@ -74,7 +74,7 @@ def matmul(node: onnx.NodeProto, flow: Flow) -> str | None:
     if why is not None:
         return why
     shape, weights = flow.view.shapes[node.input[0]], flow.view.shapes[node.input[1]]
-    if len(shape) < 2 or len(weights) != 2:  # noqa: PLR2004
+    if len(shape) < 2 or len(weights) != 2:
         return "it is no product of rows with a matrix"
     source = flow.at(node.input[0])
     if source is not None and source.axis != len(shape) - 1:
@@ -141,7 +141,7 @@ def _produce(node: onnx.NodeProto, flow: Flow, axis: int, made: Indices, weights
 
 def _bias(node: onnx.NodeProto, flow: Flow, made: Indices) -> list[Stretch]:
     """A Gemm's may be broadcast, or have a number for each row too."""
-    if len(node.input) < 3 or not node.input[2]:  # noqa: PLR2004
+    if len(node.input) < 3 or not node.input[2]:
         return []
     shape = flow.view.shapes[node.input[2]]
     if not shape or shape[-1] != len(made):
