@@ -40,32 +40,35 @@ def unary(node: onnx.NodeProto, flow: Flow) -> str | None:
 
 
 def broadcast(node: onnx.NodeProto, flow: Flow) -> str | None:
-    """Channels of all inputs that have them are tied; constants with a number a channel are cut with them."""
+    """Channels of all inputs that have them are tied; constants with a number a channel are cut with them.
+
+    An input whose single channel is spread over those of the others keeps it.
+    """
     result = flow.shape(node.output[0])
     sources = [source for name in dict.fromkeys(node.input) if (source := flow.at(name))]
     if not sources:
         return None
     if result is None or any(flow.shape(name) is None for name in node.input):
         return "its shape is not known"
-    axes = {source.axis + len(result) - len(flow.view.shapes[source.tensor]) for source in sources}
-    if len(axes) > 1:
-        return "the channels of its inputs lie on different axes"
+    whole = [source for source in sources if len(source.ids) == result[_place(source, flow, result)]]
+    axes = {_place(source, flow, result) for source in whole}
+    if len(axes) != 1:
+        return "the channels of its inputs lie on different axes" if axes else "it spreads single channels"
     axis = axes.pop()
-    why = _meets_fixed(node, flow, axis, result)
-    if why is not None:
-        return why
-    _tie(node, flow, sources, axis, result[axis])
-    return None
-
-
-def _meets_fixed(node: onnx.NodeProto, flow: Flow, axis: int, result: Shape) -> str | None:
-    for name in node.input:
+    for name in dict.fromkeys(node.input):
         size = _size(flow.view.shapes[name], axis, len(result))
-        if flow.at(name) is None and not flow.is_constant(name) and size > 1:
+        if size > 1 and flow.at(name) not in whole and not flow.is_constant(name):
             return f"it meets `{name}`, whose channels are fixed"
-        if flow.at(name) is not None and size != result[axis]:
-            return f"`{name}` is spread over other channels"
+    for source in sources:
+        if source not in whole:
+            flow.freeze(source.tensor, f"{node.op_type} `{node.name}`: it is spread over other channels")
+    _tie(node, flow, whole, axis, result[axis])
     return None
+
+
+def _place(source: Stretch, flow: Flow, result: Shape) -> int:
+    """The axis of the result on which an input has its channels."""
+    return source.axis + len(result) - len(flow.view.shapes[source.tensor])
 
 
 def _tie(node: onnx.NodeProto, flow: Flow, sources: list[Stretch], axis: int, size: int) -> None:

@@ -56,7 +56,8 @@ class Group:
     """Channels, numbered from 0, that can be removed one by one, each from all tensors that carry it.
 
     `name`: that of the first producer. `channels`: how many there are: any part of them may be kept, as
-    long as no tensor of the group loses all that it has. `unit`: how many output channels of a producer
+    long as each tensor keeps one. `required` are the sets of which one has to stay for that: mostly there
+    is a single one, of all channels. `unit`: how many output channels of a producer
     go with one channel of the group: 1, or the number of groups of a grouped convolution, or more.
     `producers` are the products that make the channels; `consumers` those that sum over them (reading
     zeros there is the same as reading nothing); `carried` are operators with a constant for each channel
@@ -66,6 +67,7 @@ class Group:
 
     name: str
     channels: int
+    required: tuple[Indices, ...]
     unit: int
     producers: tuple[Member, ...]
     consumers: tuple[Member, ...]
@@ -151,14 +153,16 @@ class _Sorter:
     def _group(self, family: int, name: str) -> Group:
         members = {role: tuple(self._members(role, family)) for role in Role}
         counts = [np.bincount(one.activation.channels).max() for one in members[Role.PRODUCER]]
+        tensors = tuple(filter(None, (self._lane(one, family) for one in self._flow.stretches.values())))
         return Group(
             name=name,
             channels=len(self._numbers[family]),
+            required=_least([lane.channels for lane in tensors]),
             unit=int(max(counts)),
             producers=members[Role.PRODUCER],
             consumers=members[Role.CONSUMER],
             carried=members[Role.CARRIER],
-            tensors=tuple(filter(None, (self._lane(one, family) for one in self._flow.stretches.values()))),
+            tensors=tensors,
         )
 
     def _members(self, role: Role, family: int) -> Iterator[Member]:
@@ -176,3 +180,13 @@ class _Sorter:
             return None
         channels = np.searchsorted(self._numbers[family], self._roots[stretch.ids[positions]])
         return Lane(stretch.tensor, stretch.axis, positions, channels)
+
+
+def _least(sets: list[Indices]) -> tuple[Indices, ...]:
+    """The different sets that hold no other one, sorted; whatever has one of each has one of all."""
+    different = sorted({tuple(np.unique(one).tolist()) for one in sets}, key=lambda one: (len(one), one))
+    least: list[tuple[int, ...]] = []
+    for one in different:
+        if not any(set(other) <= set(one) for other in least):
+            least.append(one)
+    return tuple(np.array(one, np.intp) for one in least)

@@ -65,6 +65,10 @@ def softmax(node: onnx.NodeProto, flow: Flow) -> str | None:
 
 def layer_normalization(node: onnx.NodeProto, flow: Flow) -> str | None:
     """This axis and all behind it are normalized."""
+    rank = len(flow.view.shapes.get(node.input[0], ()))
+    behind = rank - attribute(node, "axis", -1) % max(rank, 1)
+    if any(len(flow.view.shapes.get(name, ())) > behind for name in node.input[1:]):
+        return "its parameters reach ahead of the axes that it normalizes"
     return _along(node, flow, lambda axis, own: axis >= own)
 
 
