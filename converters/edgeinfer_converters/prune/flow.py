@@ -91,6 +91,10 @@ class Flow:
         for row in rows[1:]:
             self.unite(rows[0], row, why)
 
+    def roots(self, ids: Indices) -> Indices:
+        """The least of all channels that each is tied to; FIXED stays."""
+        return np.array([one if one == FIXED else self.classes.root(one) for one in ids.tolist()], np.intp)
+
     def freeze_ids(self, ids: list[int], why: str) -> None:
         """Keep these channels."""
         for member in ids:
