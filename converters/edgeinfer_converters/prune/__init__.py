@@ -1,1 +1,1 @@
-"""Removing channels from a prepared float graph with nothing but typical inputs: no labels, no training."""
+"""Training-free pruning: channels that can go, a smaller model without them."""
