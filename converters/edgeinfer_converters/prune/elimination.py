@@ -21,6 +21,9 @@ from edgeinfer_converters.prune.moments import Floats
 RIDGE = 1e-3
 """Of the mean square of a column, on the diagonal: no set of samples knows a Gram matrix any better."""
 
+ONE_BY_ONE = 128
+"""Of twice as many units two go at a time, and so on."""
+
 Indices = npt.NDArray[np.intp]
 
 
@@ -29,7 +32,8 @@ class Consumer:
     """A product that reads the units of a group.
 
     `gram` (width, width) of its columns, `weights` (outputs, width); `columns` (units, size) are those of
-    each unit. Columns of no unit stay. `power`: of its outputs, what errors are relative to.
+    each unit, filled up with -1. Columns of no unit stay. `power`: of its outputs, what errors are
+    relative to.
     """
 
     gram: Floats
@@ -41,10 +45,12 @@ class Consumer:
 @dataclass(frozen=True)
 class Elimination:
     """`order` (units,): the unit that goes first, first. `errors` (units + 1,): what removing the first
-    so many costs, summed over the consumers, each relative to its power; `errors[0]` is 0."""
+    so many costs, summed over the consumers, each relative to its power; `errors[0]` is 0. The last
+    `least` units must stay."""
 
     order: Indices
     errors: Floats
+    least: int = 1
 
     def kept(self, count: int) -> Indices:
         """The units that stay when `count` do, sorted."""
@@ -57,17 +63,23 @@ def eliminate(consumers: Sequence[Consumer], units: int) -> Elimination:
     states = [_State(one) for one in consumers]
     remaining = np.arange(units)
     order, errors = np.empty(units, np.intp), np.zeros(units + 1)
-    for step in range(units):
-        costs = np.zeros(len(remaining))
-        for state in states:
-            costs += state.costs(remaining)
-        place = int(np.argmin(costs))
-        unit = int(remaining[place])
-        order[step], errors[step + 1] = unit, errors[step] + max(float(costs[place]), 0)
-        for state in states:
-            state.remove(unit)
-        remaining = np.delete(remaining, place)
+    while len(remaining):
+        removed = units - len(remaining)
+        costs = np.sum([state.costs(remaining) for state in states], axis=0)
+        places = _cheapest(costs, max(1, len(remaining) // ONE_BY_ONE))
+        gone = remaining[places]
+        cost = sum(state.remove(gone) for state in states)
+        order[removed : removed + len(gone)] = gone
+        # Those that go together share what they cost.
+        errors[removed + 1 : removed + 1 + len(gone)] = (
+            errors[removed] + cost * np.linspace(0, 1, len(gone) + 1)[1:]
+        )
+        remaining = np.delete(remaining, places)
     return Elimination(order, errors)
+
+
+def _cheapest(costs: Floats, count: int) -> Indices:
+    return np.argsort(costs, kind="stable")[:count]
 
 
 class _State:
@@ -84,17 +96,27 @@ class _State:
     def costs(self, units: Indices) -> Floats:
         """What removing each of the units would cost now."""
         columns = self._columns[units]
+        known = columns >= 0
+        both = known[:, :, None] & known[:, None, :]
         blocks = self._inverse[columns[:, :, None], columns[:, None, :]]
-        weights = self._weights[:, columns].transpose(1, 2, 0)
+        # What a unit has less of than others stands alone, with weights of zero.
+        blocks = np.where(both, blocks, np.eye(columns.shape[1]))
+        weights = self._weights[:, columns].transpose(1, 2, 0) * known[:, :, None]
         found: Floats = np.einsum("usf,usf->u", weights, np.linalg.solve(blocks, weights)) / self._power
         return found
 
-    def remove(self, unit: int) -> None:
-        """Take the columns of a unit out; the other weights make up for them."""
-        columns = self._columns[unit]
-        rows = self._inverse[columns]
-        step = np.linalg.solve(rows[:, columns], rows)
-        self._weights -= self._weights[:, columns] @ step
+    def remove(self, units: Indices) -> float:
+        """Take the columns of units out; the other weights make up for them. What it costs."""
+        columns = self._columns[units].reshape(-1)
+        columns = columns[columns >= 0]
+        if not len(columns):
+            return 0.0
+        rows, weights = self._inverse[columns], self._weights[:, columns]
+        corner = rows[:, columns]
+        cost = float(np.vdot(weights.T, np.linalg.solve(corner, weights.T)))
+        step = np.linalg.solve(corner, rows)
+        self._weights -= weights @ step
         self._inverse -= rows.T @ step
         self._inverse[columns] = 0
         self._inverse[:, columns] = 0
+        return max(cost, 0.0) / self._power

@@ -36,11 +36,11 @@ class Moments:
 
     def __add__(self, other: Moments) -> Moments:
         """Those of both sets of rows."""
-        return Moments(*(a + b for a, b in zip(self._sums(), other._sums(), strict=True)), self._n(other, 1))
+        return self._with(other, 1)
 
     def __sub__(self, other: Moments) -> Moments:
         """Those without a part of the rows."""
-        return Moments(*(a - b for a, b in zip(self._sums(), other._sums(), strict=True)), self._n(other, -1))
+        return self._with(other, -1)
 
     def covariances(self, *, centred: bool) -> Covariances:
         """The means over all rows; with `centred` the products of the means are taken off."""
@@ -53,11 +53,15 @@ class Moments:
             yy = np.maximum(yy - mean_y**2, 0)
         return Covariances(xx, yx, yy, mean_x, mean_y)
 
-    def _sums(self) -> tuple[Floats, ...]:
-        return self.xx, self.yx, self.yy, self.x, self.y
-
-    def _n(self, other: Moments, sign: int) -> int:
-        return self.count + sign * other.count
+    def _with(self, other: Moments, sign: int) -> Moments:
+        return Moments(
+            xx=self.xx + sign * other.xx,
+            yx=self.yx + sign * other.yx,
+            yy=self.yy + sign * other.yy,
+            x=self.x + sign * other.x,
+            y=self.y + sign * other.y,
+            count=self.count + sign * other.count,
+        )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from edgeinfer_converters.prune.moments import Covariances, Floats, Moments, tot
 LAMBDAS = tuple(10.0 ** (exponent / 2) for exponent in range(-12, 7))
 """From next to none to so many that the weights stay what they are."""
 
+_TINY = 1e-12
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -69,8 +71,27 @@ def fit(folds: Sequence[Moments], start: Floats, *, biased: bool) -> Fit:
         if errors[best] < before:
             strength, error = LAMBDAS[best], errors[best]
             weights = _path(whole, start).at(strength)
-    bias = whole.mean_y - np.einsum("gow,gw->go", weights, whole.mean_x) if biased else None
-    return Fit(weights, bias, strength, error / power, before / power)
+    return Fit(weights, _bias(whole, weights) if biased else None, strength, error / power, before / power)
+
+
+def fit_at(known: Moments, start: Floats, strength: float, *, biased: bool) -> tuple[Floats, Floats | None]:
+    """The weights and the bias at a lambda that is known; infinity leaves the weights."""
+    whole = known.covariances(centred=biased)
+    weights = start
+    if np.isfinite(strength):
+        units = _units(whole)
+        gram = whole.xx * units[:, :, None] * units[:, None, :]
+        index = np.arange(gram.shape[-1])
+        gram[:, index, index] += strength + _TINY * len(index)
+        residual = (whole.yx - start @ whole.xx) * units[:, None, :]
+        steps = np.linalg.solve(gram, residual.transpose(0, 2, 1)).transpose(0, 2, 1)
+        weights = start + steps * units[:, None, :]
+    return weights, _bias(whole, weights) if biased else None
+
+
+def _bias(known: Covariances, weights: Floats) -> Floats:
+    bias: Floats = known.mean_y - np.einsum("gow,gw->go", weights, known.mean_x)
+    return bias
 
 
 def _held_out(paths: Sequence[_Path], tests: Sequence[Covariances], strength: float) -> float:
@@ -79,13 +100,17 @@ def _held_out(paths: Sequence[_Path], tests: Sequence[Covariances], strength: fl
 
 
 def _path(known: Covariances, start: Floats) -> _Path:
-    width = known.xx.shape[-1]
+    units = _units(known)
+    values, vectors = np.linalg.eigh(known.xx * units[:, :, None] * units[:, None, :])
+    residual = (known.yx - start @ known.xx) * units[:, None, :]
+    back = vectors.transpose(0, 2, 1) * units[:, None, :]
+    return _Path(start, residual @ vectors, np.maximum(values, 0) + _TINY * values.shape[-1], back)
+
+
+def _units(known: Covariances) -> Floats:
+    """(groups, width): what makes the mean square of each column one."""
     squares = np.diagonal(known.xx, axis1=1, axis2=2)
     # A column that is always zero says nothing: it is given a unit, and its weights stay.
     floor = 1e-9 * squares.max(axis=1, keepdims=True, initial=0) + 1e-30
-    units = 1 / np.sqrt(np.maximum(squares, floor))
-    scaled = known.xx * units[:, :, None] * units[:, None, :]
-    values, vectors = np.linalg.eigh(scaled)
-    residual = (known.yx - start @ known.xx) * units[:, None, :]
-    back = vectors.transpose(0, 2, 1) * units[:, None, :]
-    return _Path(start, residual @ vectors, np.maximum(values, 0) + 1e-12 * width, back)
+    units: Floats = 1 / np.sqrt(np.maximum(squares, floor))
+    return units

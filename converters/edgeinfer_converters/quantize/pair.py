@@ -37,9 +37,9 @@ class Half:
         """What has changed, or else what there was."""
         return self.changed[name] if name in self.changed else self.constants[name]
 
-    def runner(self, start: int, end: int) -> Runner:
-        """What runs the nodes from `start` to `end`, the latter not included."""
-        return Cut(self.model, start, end, constants=self.constant).runner()
+    def runner(self, start: int, end: int, wanted: frozenset[str] = frozenset()) -> Runner:
+        """What runs the nodes from `start` to `end`, the latter not included; see `Cut`."""
+        return Cut(self.model, start, end, wanted, constants=self.constant).runner()
 
     def index(self, name: str) -> int:
         """The position of a node."""
@@ -88,7 +88,7 @@ class Pair:
         runners = [half.runner(0, end) for half, end in zip(self.halves, ends, strict=True)]
         needed = self._needed(ends)
         self.waiting = [
-            [_kept(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
+            [copied(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
             for one in islice(self._samples(), count)
         ]
 
@@ -97,7 +97,7 @@ class Pair:
             runner = half.runner(half.position, ends[side])
             needed = self._needed(ends)[side]
             for pair in self.waiting:
-                pair[side] = _kept(needed, pair[side], runner)
+                pair[side] = copied(needed, pair[side], runner)
 
     def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
         """What waits before `ends` in each half: what is still read, and the last node's results."""
@@ -107,12 +107,18 @@ class Pair:
         ]
 
 
-def _kept(names: frozenset[str], values: Values, runner: Runner) -> Values:
-    """What of the values and the piece's results waits; copies of the latter, as theirs is the runtime's
-    memory, which comes in larger parts."""
+def copied(names: frozenset[str], values: Values, runner: Runner) -> Values:
+    """What of the values and the piece's results has one of the names; copies of the latter, as theirs is
+    the runtime's memory, which comes in larger parts. Raises ModelError."""
     made = runner.run(values)
     kept = {name: array for name, array in values.items() if name in names}
     return kept | {name: array.copy() for name, array in made.items() if name in names}
+
+
+def waiting_bytes(model: onnx.ModelProto) -> int:
+    """What a sample needs at most while it waits, wherever that is."""
+    sizes = _sizes(model)
+    return max((_waiting_bytes(model, sizes, end) for end in range(1, len(model.graph.node) + 1)), default=0)
 
 
 def _results(model: onnx.ModelProto, end: int) -> frozenset[str]:

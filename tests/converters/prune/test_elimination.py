@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import settings as options
 from hypothesis import strategies as st
 
+from edgeinfer_converters.prune import elimination
 from edgeinfer_converters.prune.elimination import Consumer, eliminate
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -114,3 +115,28 @@ def test_kept_units_are_sorted() -> None:
     assert list(kept) == sorted(kept)
     assert set(kept) == set(found.order[3:])
     assert len(found.kept(0)) == 0
+
+
+def test_many_go_a_few_at_a_time_and_none_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(300, 40)) @ rng.normal(size=(40, 40))
+    one = consumer(x, rng.normal(size=(3, 40)))
+    exact = eliminate([one], 40)
+    monkeypatch.setattr(elimination, "ONE_BY_ONE", 10)
+    found = eliminate([one], 40)
+    assert sorted(found.order) == list(range(40))
+    assert (np.diff(found.errors) >= 0).all()
+    assert found.errors[20] < 2 * exact.errors[20] + 0.01
+    assert found.errors[20] == pytest.approx(residue(x, one.weights, found.kept(20)), rel=0.1, abs=0.01)
+
+
+def test_units_of_different_widths() -> None:
+    """What a unit has less of than others stands alone."""
+    rng = np.random.default_rng(7)
+    x, weights = rng.normal(size=(200, 5)), rng.normal(size=(2, 5))
+    gram = x.T @ x / len(x)
+    columns = np.array([[0, 1], [2, -1], [3, 4], [-1, -1]])
+    found = eliminate([Consumer(gram, weights, columns, float(np.vdot(weights @ gram, weights)))], 4)
+    assert found.order[0] == 3
+    assert found.errors[1] == 0
+    assert found.errors[-1] == pytest.approx(1, abs=0.01)

@@ -11,8 +11,7 @@ from onnx import numpy_helper
 
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.weights import outlined
-from edgeinfer_converters.quantize import pair
-from edgeinfer_converters.quantize.pair import Half, Pair
+from edgeinfer_converters.quantize.pair import Half, Pair, copied, waiting_bytes
 from tests.fixtures.graphs import residual, run, samples_of
 
 COUNT = 5
@@ -88,7 +87,7 @@ def test_what_waits_is_a_copy_and_only_what_is_needed() -> None:
             return {"made": memory[:10], "unneeded": memory[10:20]}
 
     before = np.ones(3, np.float32)
-    kept = pair._kept(frozenset({"made", "before"}), {"before": before, "gone": before}, Piece())  # type: ignore[arg-type]
+    kept = copied(frozenset({"made", "before"}), {"before": before, "gone": before}, Piece())  # type: ignore[arg-type]  # a runner
     assert set(kept) == {"made", "before"}
     assert kept["before"] is before
     assert kept["made"].base is None
