@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from edgeinfer_converters.graph.naming import free_name
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
 
@@ -21,17 +22,10 @@ def add_biases(model: onnx.ModelProto) -> onnx.ModelProto:
         bare = len(node.input) < 3 or not node.input[2]
         constant = bare and node.op_type == "Conv" and node.input[1] in view.initializers
         if constant and is_standard(node) and node.input[1] in view.floats:
-            name = _free_name(f"{node.name}_bias", taken)
+            name = free_name(f"{node.name}_bias", taken)
             taken.add(name)
             zeros = np.zeros(view.shapes[node.input[1]][0], np.float32)
             model.graph.initializer.append(numpy_helper.from_array(zeros, name))
             del node.input[2:]
             node.input.append(name)
     return model
-
-
-def _free_name(wish: str, taken: set[str]) -> str:
-    name, number = wish, 2
-    while name in taken:
-        name, number = f"{wish}_{number}", number + 1
-    return name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import onnx
 
 
@@ -11,13 +13,14 @@ def name_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     seen: set[str] = {""}
     for index, node in enumerate(model.graph.node):
         if node.name in seen:
-            node.name = _free_name(f"{node.op_type}_{index}", taken)
+            node.name = free_name(f"{node.op_type}_{index}", taken)
             taken.add(node.name)
         seen.add(node.name)
     return model
 
 
-def _free_name(wish: str, taken: set[str]) -> str:
+def free_name(wish: str, taken: Set[str]) -> str:
+    """The wish, or with a number behind it where that is taken."""
     name, number = wish, 2
     while name in taken:
         name, number = f"{wish}_{number}", number + 1

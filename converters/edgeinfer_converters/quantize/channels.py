@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from edgeinfer_converters.graph.classes import Classes, Indices
 from edgeinfer_converters.graph.view import GraphView, attribute
 from edgeinfer_converters.graph.walk import is_standard
 from edgeinfer_converters.quantize.operators import clamp_bounds, product_fault
-
-Indices = npt.NDArray[np.intp]
 
 _KEEPS = frozenset({"AveragePool", "GlobalAveragePool", "LeakyRelu", "MaxPool", "Relu"})
 """f(s * x) = s * f(x) for s > 0, channel by channel."""
@@ -56,7 +55,7 @@ class _Finder:
     def __init__(self, view: GraphView) -> None:
         self._view = view
         self._classes: dict[str, Indices] = {}
-        self._parents: list[int] = []
+        self._members = Classes()
         self._fixed: set[int] = set()
         self._bounds: dict[str, float] = {}
         self._products: set[str] = set()
@@ -71,7 +70,7 @@ class _Finder:
                 self._cut(node)
         for name in self._view.outputs:
             self._fix(name)
-        roots = np.array([self._root(index) for index in range(len(self._parents))], np.intp)
+        roots = self._members.roots()
         fixed = np.zeros(len(roots), bool)
         fixed[[roots[index] for index in self._fixed]] = True
         classes = {name: roots[indices] for name, indices in self._classes.items()}
@@ -96,7 +95,7 @@ class _Finder:
             return False
         if node.op_type == "Gemm" and len(constants) > 1 and len(self._view.shapes[constants[1]]) != 1:
             return False
-        self._classes[node.output[0]] = self._new(channels_of(self._view, node.output[0]) or 0)
+        self._classes[node.output[0]] = self._members.new(channels_of(self._view, node.output[0]) or 0)
         self._products.add(node.name)
         return True
 
@@ -127,8 +126,7 @@ class _Finder:
         if len(one) != len(other):
             return False
         for left, right in zip(one.tolist(), other.tolist(), strict=True):
-            first, second = sorted((self._root(left), self._root(right)))
-            self._parents[second] = first
+            self._members.unite(left, right)
         self._classes[node.output[0]] = one
         return True
 
@@ -150,20 +148,9 @@ class _Finder:
     def _isolate(self, name: str) -> None:
         size = channels_of(self._view, name)
         if size:
-            self._classes[name] = self._new(size)
+            self._classes[name] = self._members.new(size)
             self._fix(name)
 
     def _fix(self, name: str) -> None:
         if name in self._classes:
             self._fixed.update(self._classes[name].tolist())
-
-    def _new(self, size: int) -> Indices:
-        indices = np.arange(len(self._parents), len(self._parents) + size)
-        self._parents.extend(indices.tolist())
-        return indices
-
-    def _root(self, index: int) -> int:
-        while self._parents[index] != index:
-            self._parents[index] = self._parents[self._parents[index]]
-            index = self._parents[index]
-        return index

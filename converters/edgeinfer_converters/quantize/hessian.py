@@ -71,10 +71,16 @@ class Columns:
     pads: tuple[int, ...] = ()
     dilations: tuple[int, ...] = ()
 
-    def take(self, values: Array, offset: int) -> Array:
-        """Up to POSITIONS columns of one input, (rows, groups * blocks, width); `offset` moves the choice."""
-        columns = self._convolved(values, offset) if self.kernel else self._multiplied(values, offset)
+    def take(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
+        """Up to `most` columns of one input, (rows, groups * blocks, width); `offset` moves the choice."""
+        columns = self._convolved(values, offset, most) if self.kernel else _rows(values, offset, most)
         return columns.reshape(len(columns), self.groups * self.blocks, self.width)
+
+    def results(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
+        """Of the product's output what `take` takes of its input, (rows, groups, outputs of a group)."""
+        by_position = np.moveaxis(values, 1, -1) if self.kernel else values
+        rows = _rows(by_position, offset, most)
+        return rows.reshape(len(rows), self.groups, -1)
 
     def arrange(self, weights: Array) -> Array:
         """Weights (outputs, columns of a group) as (groups * blocks, outputs of a group, width)."""
@@ -86,11 +92,7 @@ class Columns:
         parts = arranged.reshape(self.groups, self.blocks, -1, self.width).transpose(0, 2, 1, 3)
         return parts.reshape(-1, self.blocks * self.width)
 
-    def _multiplied(self, values: Array, offset: int) -> Array:
-        rows = values.reshape(-1, values.shape[-1])
-        return rows[_spread(len(rows), offset)]
-
-    def _convolved(self, values: Array, offset: int) -> Array:
+    def _convolved(self, values: Array, offset: int, most: int) -> Array:
         top, left, bottom, right = self.pads
         padded = np.pad(values, ((0, 0), (0, 0), (top, bottom), (left, right)))
         extents = [(size - 1) * step + 1 for size, step in zip(self.kernel, self.dilations, strict=True)]
@@ -99,7 +101,7 @@ class Columns:
             :, :, :: self.strides[0], :: self.strides[1], :: self.dilations[0], :: self.dilations[1]
         ]
         batch, _, height, width = windows.shape[:4]
-        chosen = np.unravel_index(_spread(batch * height * width, offset), (batch, height, width))
+        chosen = np.unravel_index(_spread(batch * height * width, offset, most), (batch, height, width))
         found: Array = windows[chosen[0], :, chosen[1], chosen[2]]
         return found
 
@@ -195,12 +197,16 @@ def _mean(whole: Floats, total: Floats, positions: int) -> Gram:
     return Gram(whole, total / count, positions)
 
 
-def columns_of(view: GraphView) -> Mapping[str, Columns]:
-    """For each product with constant weights whose columns are known, by node name, how they are made."""
+def columns_of(view: GraphView, max_width: int | None = None) -> Mapping[str, Columns]:
+    """For each product with constant weights whose columns are known, by node name, how they are made.
+
+    Columns wider than `max_width` numbers, MAX_WIDTH if it is None, are cut into blocks.
+    """
+    most = MAX_WIDTH if max_width is None else max_width
     found = {}
     for node in view.nodes:
         if node.op_type in PRODUCTS and weight_input(node, view) is not None:
-            columns = _columns(node, view)
+            columns = _columns(node, view, most)
             if columns is not None:
                 found[node.name] = columns
     return found
@@ -220,17 +226,17 @@ def from_rows(node: onnx.NodeProto, rows: Array, shape: Shape) -> Array:
     return rows.T
 
 
-def _columns(node: onnx.NodeProto, view: GraphView) -> Columns | None:
+def _columns(node: onnx.NodeProto, view: GraphView, most: int) -> Columns | None:
     shape = view.shapes[node.input[1]]
     if node.op_type in ("Gemm", "MatMul"):
         if len(shape) != 2 or attribute(node, "transA", 0):
             return None
         depth = shape[1 if attribute(node, "transB", 0) else 0]
-        blocks = _blocks(depth, 1)
+        blocks = _blocks(depth, 1, most)
         return None if blocks is None else Columns(1, blocks, depth // blocks)
     if node.op_type != "Conv" or len(shape) != 4:
         return None
-    blocks, pads = _blocks(shape[1], shape[2] * shape[3]), _pads(node, view)
+    blocks, pads = _blocks(shape[1], shape[2] * shape[3], most), _pads(node, view)
     if blocks is None or pads is None:
         return None
     width = shape[1] // blocks * shape[2] * shape[3]
@@ -238,9 +244,9 @@ def _columns(node: onnx.NodeProto, view: GraphView) -> Columns | None:
     return Columns(attribute(node, "group", 1), blocks, width, shape[2:], strides, pads, dilations)
 
 
-def _blocks(channels: int, area: int) -> int | None:
+def _blocks(channels: int, area: int, most: int) -> int | None:
     """The fewest blocks of whole channels that are narrow enough; None where there are none."""
-    fitting = (n for n in range(1, channels + 1) if channels % n == 0 and channels // n * area <= MAX_WIDTH)
+    fitting = (n for n in range(1, channels + 1) if channels % n == 0 and channels // n * area <= most)
     return next(fitting, None)
 
 
@@ -268,10 +274,15 @@ def _numbers(node: onnx.NodeProto, name: str, default: tuple[int, ...]) -> tuple
     return next((tuple(one.ints) for one in node.attribute if one.name == name), default)
 
 
-def _spread(count: int, offset: int) -> npt.NDArray[np.intp]:
-    """Positions at equal distances, at most POSITIONS of `count`; each offset begins elsewhere."""
-    if count <= POSITIONS:
+def _rows(values: Array, offset: int, most: int) -> Array:
+    rows = values.reshape(-1, values.shape[-1])
+    return rows[_spread(len(rows), offset, most)]
+
+
+def _spread(count: int, offset: int, most: int) -> npt.NDArray[np.intp]:
+    """Positions at equal distances, at most `most` of `count`; each offset begins elsewhere."""
+    if count <= most:
         return np.arange(count)
-    distance = count // POSITIONS
+    distance = count // most
     # A step of 7 in the start: neighbouring samples look at other rows and columns of the picture.
-    return (np.arange(POSITIONS) * distance + (offset * 7) % distance) % count
+    return (np.arange(most) * distance + (offset * 7) % distance) % count

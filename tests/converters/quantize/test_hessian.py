@@ -58,6 +58,9 @@ def test_weights_times_columns_are_the_convolution(
     expected = run(model, x)
     found = summed.reshape(*expected.shape[2:], shape[0]).transpose(2, 0, 1)
     np.testing.assert_allclose(found, expected[0], atol=1e-4)
+    few = np.einsum("rgw,gow->rgo", columns.take(x, 5, 7), arranged)
+    few = few.reshape(len(few), columns.groups, columns.blocks, -1).sum(axis=2)
+    np.testing.assert_allclose(columns.results(expected, 5, 7), few, atol=1e-4)
 
 
 def run_shape(shape: tuple[int, ...], attributes: dict) -> tuple[int, int]:

@@ -88,21 +88,6 @@ def test_little_memory_means_more_passes_not_another_result(monkeypatch: pytest.
     assert len(few.SerializeToString()) == len(everything.SerializeToString())
 
 
-def test_what_waits_is_a_copy_and_only_what_is_needed() -> None:
-    """A view would keep all that the runtime had for the piece."""
-    memory = np.zeros(1000, np.float32)
-
-    class Piece:
-        def run(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            return {"made": memory[:10], "unneeded": memory[10:20]}
-
-    before = np.ones(3, np.float32)
-    kept = sequential._kept(frozenset({"made", "before"}), {"before": before, "gone": before}, Piece())  # type: ignore[arg-type]
-    assert set(kept) == {"made", "before"}
-    assert kept["before"] is before
-    assert kept["made"].base is None
-
-
 def test_the_given_models_stay_as_they_were() -> None:
     reference, quantized = pair_of(biased())
     before = [model.SerializeToString(deterministic=True) for model in (reference, quantized)]

@@ -1,0 +1,1 @@
+"""Training-free pruning: channels that can go, a smaller model without them."""

@@ -1,0 +1,215 @@
+"""Pruning from end to end: groups, what they can do without, how much of each goes, surgery, mending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import onnx
+
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.graph.biases import add_biases
+from edgeinfer_converters.graph.gemms import fold_factors
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.prune.budget import Cost, Curve, allocate, sizes
+from edgeinfer_converters.prune.compensate import Repair, compensate
+from edgeinfer_converters.prune.cost import macs_cost
+from edgeinfer_converters.prune.curves import measure_curve
+from edgeinfer_converters.prune.elimination import Elimination, Indices
+from edgeinfer_converters.prune.groups import Grouping, find_groups
+from edgeinfer_converters.prune.importance import Reader, anchored, observe_grams, rank, readers_of
+from edgeinfer_converters.prune.probe import Probe
+from edgeinfer_converters.prune.selection import select
+from edgeinfer_converters.prune.surgery import keep_channels
+from edgeinfer_converters.quantize.execution import single_threaded
+from edgeinfer_converters.quantize.pair import Samples
+
+PROBED = 32
+"""Samples that the damage at the outputs is measured on."""
+
+Progress = Callable[[str], None]
+CostOf = Callable[[GraphView, Grouping], Cost]
+NEAR = 0.02
+"""Shares that differ by less are the same."""
+
+_FEW_ROWS = 4
+"""Of the samples, for each column: least squares on fewer know little."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A group that lost channels: its first product, what it had and what it keeps."""
+
+    group: str
+    channels: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The smaller model, the share of the cost that is gone, 0 to 1, and how it came about."""
+
+    model: onnx.ModelProto
+    share_removed: float
+    choices: tuple[Choice, ...]
+    repairs: tuple[Repair, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a graph before a ratio is chosen: `rankings` and `curves` by group, as `grouping`
+    orders them; groups that nothing is known of are left out."""
+
+    model: onnx.ModelProto
+    grouping: Grouping
+    rankings: Mapping[str, Elimination]
+    curves: Mapping[str, Curve]
+    cost: Cost
+
+
+def prune(
+    prepared: onnx.ModelProto,
+    samples: Samples,
+    count: int,
+    share: float,
+    *,
+    multiple: int = 1,
+    progress: Progress = lambda _: None,
+    cost_of: CostOf = macs_cost,
+) -> Pruned:
+    """The model with `share` (0 to 1) of its cost removed, or the nearest feasible share above.
+
+    `prepared` is a float graph as `prepare` makes it, and stays as it is; `samples` yields the same `count`
+    inputs by name each time that it is called. Groups keep multiples of `multiple` channels. `progress` is
+    told what begins. The same arguments give the same bytes.
+    Raises ModelError: a share that cannot be reached, a graph without channels to remove, or one that the
+    runtime cannot run; DataError for samples that do not fit.
+    """
+    check_share(share)
+    with single_threaded():
+        found = survey(prepared, samples, count, progress=progress, cost_of=cost_of)
+        return remove(found, samples, count, share, multiple=multiple, progress=progress)
+
+
+def check_share(share: float) -> None:
+    """Raises ModelError for what is no share."""
+    if not 0 < share < 1:
+        raise ModelError(
+            f"{share:g} of a model cannot be removed", hint="give a share between 0 and 1, such as 0.2"
+        )
+
+
+def survey(
+    prepared: onnx.ModelProto,
+    samples: Samples,
+    count: int,
+    *,
+    progress: Progress = lambda _: None,
+    cost_of: CostOf = macs_cost,
+) -> Survey:
+    """Rank the channels of each group, and measure what removing them does. Raises ModelError, DataError."""
+    model = onnx.ModelProto()
+    model.CopyFrom(prepared)
+    model = fold_factors(add_biases(model))
+    view = GraphView(model)
+    grouping = find_groups(view)
+    progress("looking at the channels")
+    grams = observe_grams(model, samples(), count)
+    places = {node.name: index for index, node in enumerate(view.nodes)}
+    read = [(group, readers_of(view, group)) for group in grouping.groups]
+    known = [(group, readers) for group, readers in read if readers]
+    probe = Probe(model, samples(), min(PROBED, count))
+    rankings: dict[str, Elimination] = {}
+    curves: dict[str, Curve] = {}
+    for group, readers in sorted(known, key=lambda one: _first(one[1], places)):
+        progress(f"measuring what `{group.name}` can do without")
+        ranking = anchored(rank(readers, grams, group.channels), group)
+        probe.advance(_first(readers, places))
+        rankings[group.name] = ranking
+        curves[group.name] = measure_curve(view, probe, readers, grams, ranking)
+    names = [group.name for group, _ in known]
+    return Survey(
+        model,
+        grouping,
+        {name: rankings[name] for name in names},
+        {name: curves[name] for name in names},
+        cost_of(view, grouping),
+    )
+
+
+def remove(
+    found: Survey,
+    samples: Samples,
+    count: int,
+    share: float,
+    *,
+    multiple: int = 1,
+    progress: Progress = lambda _: None,
+) -> Pruned:
+    """Remove a share of the cost from a graph that was surveyed. Raises ModelError."""
+    counts = _counts(found, share, multiple)
+    kept = {name: found.rankings[name].kept(number) for name, number in counts.items()}
+    view = GraphView(found.model)
+    smaller = keep_channels(found.model, found.grouping, {name: one.tolist() for name, one in kept.items()})
+    progress("mending what is left")
+    mended, repairs = compensate(
+        found.model, smaller, left_outputs(view, found.grouping, kept), samples, count
+    )
+    whole = {name: curve.channels for name, curve in found.curves.items()}
+    removed = 1 - found.cost(whole | counts) / found.cost(whole)
+    return Pruned(mended, removed, _choices(whole, counts), repairs, _warnings(repairs, share, removed))
+
+
+def left_outputs(view: GraphView, grouping: Grouping, kept: Mapping[str, Indices]) -> dict[str, Indices]:
+    """By node the outputs that a selection leaves, for those that lose some."""
+    masks = select(view, grouping, {name: one.tolist() for name, one in kept.items()}).activations
+    return {
+        node.name: masks[node.output[0]][1].nonzero()[0] for node in view.nodes if node.output[0] in masks
+    }
+
+
+def _counts(found: Survey, share: float, multiple: int) -> dict[str, int]:
+    counts = allocate(found.curves, found.cost, share, multiple)
+    whole = {name: curve.channels for name, curve in found.curves.items()}
+    least = {name: sizes(curve, multiple)[-1] for name, curve in found.curves.items()}
+    most = 1 - found.cost(least) / found.cost(whole) if whole else 0.0
+    if most <= 0:
+        raise ModelError(
+            "no channels can be removed from this model", hint=f"leave --prune out{_why(found.grouping)}"
+        )
+    if most < share:
+        raise ModelError(
+            f"no more than {most:.0%} of this model can be removed, {share:.0%} is asked for",
+            hint=f"ask for less{_why(found.grouping)}",
+        )
+    return counts
+
+
+def _why(grouping: Grouping) -> str:
+    """What holds the first of the frozen layers."""
+    if not grouping.frozen:
+        return ""
+    tensor, reason = grouping.frozen[0]
+    return f"; `{tensor}` keeps its channels: {reason}"
+
+
+def _first(readers: Sequence[Reader], places: Mapping[str, int]) -> int:
+    return min(places[reader.node.name] for reader in readers)
+
+
+def _choices(whole: Mapping[str, int], counts: Mapping[str, int]) -> tuple[Choice, ...]:
+    return tuple(Choice(name, whole[name], kept) for name, kept in counts.items() if kept < whole[name])
+
+
+def _warnings(repairs: tuple[Repair, ...], share: float, removed: float) -> tuple[str, ...]:
+    found = []
+    few = [one.node for one in repairs if one.rows < _FEW_ROWS * one.width]
+    if few:
+        found.append(
+            f"pruning: the calibration data say too little about {len(few)} layers (`{few[0]}`"
+            f"{', …' if len(few) > 1 else ''}), which keep much of their old weights: give more samples"
+        )
+    if abs(removed - share) > NEAR:
+        found.append(f"pruning: {removed:.1%} of the cost is gone, {share:.1%} was asked for: the nearest")
+    return tuple(found)

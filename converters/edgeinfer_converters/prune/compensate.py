@@ -1,0 +1,281 @@
+"""Front to back, each product of a pruned network learns to give what it gave in the original one.
+
+Its columns are those of the network that is already pruned and mended before it, its targets those of the
+original: so it makes up for the channels that it lost, and for what is still wrong before it. Where a sum
+follows, the target is what the sum was, less what the other side of it is now.
+Source: He, Zhang, Sun, "Channel Pruning for Accelerating Very Deep Neural Networks" (ICCV 2017), sections
+3.2 and 3.3; with the old weights in place of zero as what the ridge draws to. What a ReLU or Clip cuts off
+is no error, on whichever side of the bound the target is: Zhang et al., "Accelerating Very Deep
+Convolutional Networks for Classification and Detection" (TPAMI 2016), section 3.2, with the targets beyond
+a bound moved to where the product is, again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from edgeinfer.frames import Array
+from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.weights import outlined
+from edgeinfer_converters.prune.elimination import Indices
+from edgeinfer_converters.prune.moments import Floats, Moments, moments_of, total_of
+from edgeinfer_converters.prune.ridge import Fit, fit, fit_at
+from edgeinfer_converters.quantize.hessian import Columns, as_rows, columns_of, from_rows
+from edgeinfer_converters.quantize.operators import bias_input, clamp_bounds
+from edgeinfer_converters.quantize.pair import Half, Pair, Samples
+from edgeinfer_converters.quantize.segments import Values
+
+MEMORY_BYTES = 128_000_000
+MAX_SAMPLES = 256
+MAX_WIDTH = 2304
+"""Of columns: wider products keep their weights, and have their means corrected."""
+
+UNCUT = 1 << 30
+FOLDS = 4
+MAX_NUMBERS = 24_000_000
+"""In the columns that a product is fitted to: of wide ones fewer positions are looked at."""
+
+MAX_POSITIONS = 1024
+REFINEMENTS = 3
+"""How often the targets are set anew for what a ReLU or Clip behind the product makes of them."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was done to a product. `before` and `after`: its squared error relative to the power of its
+    targets, on samples that were left out; `strength` of the ridge; `rows` it was fitted to."""
+
+    node: str
+    before: float
+    after: float
+    strength: float
+    rows: int
+    width: int
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A product of both models, and where its targets come from.
+
+    `outputs`: of the original product, those that the pruned one still has. `total` and `other`: the
+    original sum behind it and the pruned model's other side of that, if there is one. `fitted`: how many of
+    its columns get new weights, all or none. `bounds`: what a ReLU or Clip behind it cuts off.
+    """
+
+    node: onnx.NodeProto
+    make: Columns
+    outputs: Indices | None
+    ends: tuple[int, int]
+    total: str
+    other: str
+    fitted: int
+    bounds: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Of one sample: columns (rows, groups, width), targets (rows, groups, outputs), and what is added to
+    both before the bounds apply, if anything is."""
+
+    columns: Array
+    targets: Array
+    added: Array | None
+
+    def moments(self) -> Moments:
+        return moments_of(self.columns, self.targets)
+
+    def moved(self, weights: Floats, bias: Floats, bounds: tuple[float, float]) -> _Rows:
+        """With targets beyond a bound where the product is, if that is beyond it too; else on the bound."""
+        made = np.einsum("rgw,gow->rgo", self.columns, weights.astype(np.float32), optimize=True)
+        made += bias.astype(np.float32)
+        added = np.float32(0) if self.added is None else self.added
+        low, high = bounds
+        made += added
+        goal = self.targets + added
+        goal = np.where(goal <= low, np.minimum(made, low), goal)
+        goal = np.where(goal >= high, np.maximum(made, high), goal)
+        return _Rows(self.columns, goal - added, self.added)
+
+
+def compensate(
+    reference: onnx.ModelProto,
+    pruned: onnx.ModelProto,
+    outputs: Mapping[str, Indices],
+    samples: Samples,
+    count: int,
+    *,
+    biases_only: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[onnx.ModelProto, tuple[Repair, ...]]:
+    """The pruned model with the best weights, and what became of each product.
+
+    Both models are prepared and have the same nodes by name; `outputs` holds by node the output channels
+    that are left, where some are not. `samples` yields the same `count` inputs each time; `progress` is
+    called with 1 after each product. With `biases_only` the weights stay. Raises ModelError.
+    """
+    mended = onnx.ModelProto()
+    mended.CopyFrom(pruned)
+    halves = (_half(reference), _half(pruned))
+    pair = Pair(halves, samples, min(count, MAX_SAMPLES), memory_bytes=MEMORY_BYTES)
+    stored = {tensor.name: tensor for tensor in mended.graph.initializer}
+    repairs = []
+    for target in _targets(halves, outputs, MAX_WIDTH if not biases_only else 0):
+        pair.advance(target.ends)
+        found, repair = _repaired(pair, target)
+        for tensor in _changed(pair.halves[1], target, found):
+            pair.halves[1].changed[tensor.name] = tensor
+            stored[tensor.name].CopyFrom(tensor)
+        repairs.append(repair)
+        progress(1)
+    return mended, tuple(repairs)
+
+
+def _half(model: onnx.ModelProto) -> Half:
+    return Half(infer_shapes(outlined(model)), {one.name: one for one in model.graph.initializer})
+
+
+def _targets(halves: tuple[Half, Half], outputs: Mapping[str, Indices], widest: int) -> list[_Target]:
+    """The products that have to be mended, in the order of the graph."""
+    original, view = GraphView(halves[0].model), GraphView(halves[1].model)
+    known = columns_of(view, UNCUT)
+    harmed = _harmed(original, view)
+    places = {node.name: index for index, node in enumerate(original.nodes)}
+    found = []
+    for index, node in enumerate(view.nodes):
+        if node.name not in harmed or node.name not in known or node.name not in places:
+            continue
+        if not _owns_constants(node, view):
+            continue
+        total, other, end = _sum_behind(original, places[node.name], view)
+        make = known[node.name]
+        fitted = make.width if make.width <= widest else 0
+        bounds = _bounds_behind(original, total) if fitted else None
+        left = outputs.get(node.name)
+        found.append(_Target(node, make, left, (end, index), total, other, fitted, bounds))
+    return found
+
+
+def _harmed(original: GraphView, view: GraphView) -> set[str]:
+    """The nodes whose inputs are not what they were, or fewer."""
+    was, now = columns_of(original, UNCUT), columns_of(view, UNCUT)
+    wrong: set[str] = set()
+    names = set()
+    for node in view.nodes:
+        fewer = node.name in was and node.name in now and was[node.name].width != now[node.name].width
+        if fewer or not wrong.isdisjoint(node.input):
+            names.add(node.name)
+            wrong.update(node.output)
+    return names
+
+
+def _owns_constants(node: onnx.NodeProto, view: GraphView) -> bool:
+    bias = bias_input(node)
+    names = [node.input[1], *([bias] if bias else [])]
+    return all(name in view.initializers and view.is_private(name) for name in names)
+
+
+def _sum_behind(original: GraphView, place: int, view: GraphView) -> tuple[str, str, int]:
+    """The sum that a product's result goes into, the other side of it, and the position behind the sum.
+
+    Without a sum, the product's result and the position behind the product. The other side must be there
+    before the product, and nothing that is to be mended may lie between product and sum.
+    """
+    node = original.nodes[place]
+    result = node.output[0]
+    plain = result, "", place + 1
+    readers = original.readers.get(result, ())
+    if len(readers) != 1 or result in original.outputs or readers[0].op_type != "Add":
+        return plain
+    add = readers[0]
+    end = next(index for index, one in enumerate(original.nodes) if one is add)
+    other = next((name for name in add.input if name != result), "")
+    between = original.nodes[place + 1 : end]
+    if not other or other in original.initializers or original.shapes.get(other) != original.shapes[result]:
+        return plain
+    late = any(one.op_type in ("Conv", "Gemm", "MatMul") for one in between)
+    made_late = any(other in one.output for one in between)
+    same = {one.name: one for one in view.nodes}.get(add.name)
+    if late or made_late or same is None or list(same.input) != list(add.input):
+        return plain
+    return add.output[0], other, end + 1
+
+
+def _bounds_behind(view: GraphView, name: str) -> tuple[float, float] | None:
+    """What the only reader of a tensor clips it to, if it does."""
+    readers = view.readers.get(name, ())
+    if len(readers) != 1 or name in view.outputs:
+        return None
+    bounds = clamp_bounds(readers[0], view)
+    if bounds is None:
+        return None
+    low, high = bounds
+    return -np.inf if low is None else low, np.inf if high is None else high
+
+
+def _repaired(pair: Pair, target: _Target) -> tuple[Fit, Repair]:
+    start = _start(pair.halves[1], target)
+    width = target.make.width
+    most = int(np.clip(MAX_NUMBERS // (width * target.make.groups * len(pair.waiting)), 1, MAX_POSITIONS))
+    rows = [
+        _rows(target, start, wanted, found, number, most)
+        for number, (wanted, found) in enumerate(pair.waiting)
+    ]
+    folds = [total_of(one.moments() for one in rows[part::FOLDS]) for part in range(min(FOLDS, len(rows)))]
+    start = start[:, :, : target.fitted]
+    best = fit(folds, start, biased=bias_input(target.node) is not None)
+    count = sum(fold.count for fold in folds)
+    repair = Repair(target.node.name, best.before, best.error, best.strength, count, width)
+    return _refined(best, rows, start, target.bounds), repair
+
+
+def _refined(best: Fit, rows: list[_Rows], start: Floats, bounds: tuple[float, float] | None) -> Fit:
+    for _ in range(REFINEMENTS):
+        if bounds is None or best.bias is None:
+            break
+        moved = total_of(one.moved(best.weights, best.bias, bounds).moments() for one in rows)
+        weights, bias = fit_at(moved, start, best.strength, biased=True)
+        best = replace(best, weights=weights, bias=bias)
+    return best
+
+
+def _rows(target: _Target, start: Floats, wanted: Values, found: Values, number: int, most: int) -> _Rows:
+    goal, added = wanted[target.total], None
+    if target.outputs is not None:
+        goal = np.take(goal, target.outputs, axis=1 if target.make.kernel else -1)
+    if target.other:
+        added = found[target.other]
+        goal = goal - added
+        added = target.make.results(added, number, most)
+    columns = target.make.take(found[target.node.input[0]], number, most)
+    goals = target.make.results(goal, number, most)
+    if not target.fitted:
+        goals = goals - np.einsum("rgw,gow->rgo", columns, start.astype(np.float32), optimize=True)
+    return _Rows(columns[:, :, : target.fitted], goals, added)
+
+
+def _start(half: Half, target: _Target) -> Floats:
+    weights = numpy_helper.to_array(half.constant(target.node.input[1]))
+    rows: Floats = target.make.arrange(as_rows(target.node, weights)).astype(np.float64)
+    return rows
+
+
+def _changed(half: Half, target: _Target, found: Fit) -> list[onnx.TensorProto]:
+    name = target.node.input[1]
+    shape = tuple(half.constant(name).dims)
+    changed = []
+    if target.fitted:
+        rows = target.make.restore(found.weights)
+        weights = np.ascontiguousarray(from_rows(target.node, rows, shape), np.float32)
+        changed.append(numpy_helper.from_array(weights, name))
+    if found.bias is not None:
+        bias_name = target.node.input[2]
+        bias_shape = tuple(half.constant(bias_name).dims)
+        bias = found.bias.reshape(bias_shape).astype(np.float32)
+        changed.append(numpy_helper.from_array(bias, bias_name))
+    return changed

@@ -1,0 +1,116 @@
+"""Least squares on the weights of a product, drawn towards the weights that it had.
+
+The weights w minimize the mean of |y - w x|^2 plus lambda times the sum of |w - w0|^2 d, with d the mean
+square of each column: the same in whatever units a column is. The bias makes up for the means. Lambda is
+the one whose weights, fitted to some of the samples, err least on the others.
+Sources: Hoerl and Kennard, "Ridge Regression" (Technometrics 1970); Stone, "Cross-Validatory Choice and
+Assessment of Statistical Predictions" (JRSS B 1974).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeinfer_converters.prune.moments import Covariances, Floats, Moments, total_of
+
+LAMBDAS = tuple(10.0 ** (exponent / 2) for exponent in range(-12, 7))
+"""From next to none to so many that the weights stay what they are."""
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`weights` (groups, outputs, width) and `bias` (groups, outputs), None for a product without one.
+
+    `error` is the squared error on samples that were left out, relative to the power of the targets;
+    `before` that of the old weights with the means corrected. `strength` is lambda.
+    """
+
+    weights: Floats
+    bias: Floats | None
+    strength: float
+    error: float
+    before: float
+
+
+@dataclass(frozen=True)
+class _Path:
+    """The weights for every lambda at once, from one factorization."""
+
+    start: Floats
+    steps: Floats
+    values: Floats
+    back: Floats
+
+    def at(self, strength: float) -> Floats:
+        weights: Floats = self.start + (self.steps / (self.values + strength)[:, None, :]) @ self.back
+        return weights
+
+
+def fit(folds: Sequence[Moments], start: Floats, *, biased: bool) -> Fit:
+    """The best weights that the moments know of, near `start` (groups, outputs, width).
+
+    `folds` are the moments of disjoint sets of samples; with a single one the largest lambda that costs
+    little is not known, and the weights stay. `biased`: the product has a bias to make up for the means.
+    """
+    total = total_of(folds)
+    whole = total.covariances(centred=biased)
+    tests = [fold.covariances(centred=biased) for fold in folds]
+    power = max(float(whole.yy.sum()), 1e-30)
+    before = sum(one.error(start) for one in tests) / len(tests)
+    strength, error = float("inf"), before
+    weights = start
+    if len(folds) > 1:
+        paths = [_path((total - fold).covariances(centred=biased), start) for fold in folds]
+        errors = [_held_out(paths, tests, one) for one in LAMBDAS]
+        best = int(np.argmin(errors))
+        if errors[best] < before:
+            strength, error = LAMBDAS[best], errors[best]
+            weights = _path(whole, start).at(strength)
+    return Fit(weights, _bias(whole, weights) if biased else None, strength, error / power, before / power)
+
+
+def fit_at(known: Moments, start: Floats, strength: float, *, biased: bool) -> tuple[Floats, Floats | None]:
+    """The weights and the bias at a lambda that is known; infinity leaves the weights."""
+    whole = known.covariances(centred=biased)
+    weights = start
+    if np.isfinite(strength):
+        units = _units(whole)
+        gram = whole.xx * units[:, :, None] * units[:, None, :]
+        index = np.arange(gram.shape[-1])
+        gram[:, index, index] += strength + _TINY * len(index)
+        residual = (whole.yx - start @ whole.xx) * units[:, None, :]
+        steps = np.linalg.solve(gram, residual.transpose(0, 2, 1)).transpose(0, 2, 1)
+        weights = start + steps * units[:, None, :]
+    return weights, _bias(whole, weights) if biased else None
+
+
+def _bias(known: Covariances, weights: Floats) -> Floats:
+    bias: Floats = known.mean_y - np.einsum("gow,gw->go", weights, known.mean_x)
+    return bias
+
+
+def _held_out(paths: Sequence[_Path], tests: Sequence[Covariances], strength: float) -> float:
+    errors = [test.error(path.at(strength)) for path, test in zip(paths, tests, strict=True)]
+    return sum(errors) / len(errors)
+
+
+def _path(known: Covariances, start: Floats) -> _Path:
+    units = _units(known)
+    values, vectors = np.linalg.eigh(known.xx * units[:, :, None] * units[:, None, :])
+    residual = (known.yx - start @ known.xx) * units[:, None, :]
+    back = vectors.transpose(0, 2, 1) * units[:, None, :]
+    return _Path(start, residual @ vectors, np.maximum(values, 0) + _TINY * values.shape[-1], back)
+
+
+def _units(known: Covariances) -> Floats:
+    """(groups, width): what makes the mean square of each column one."""
+    squares = np.diagonal(known.xx, axis1=1, axis2=2)
+    # A column that is always zero says nothing: it is given a unit, and its weights stay.
+    floor = 1e-9 * squares.max(axis=1, keepdims=True, initial=0) + 1e-30
+    units: Floats = 1 / np.sqrt(np.maximum(squares, floor))
+    return units

@@ -1,0 +1,144 @@
+"""Two models side by side, the same samples waiting in both at corresponding places.
+
+Both advance step by step; samples wait at the cut, as many as fit into the memory. Further on, where
+tensors are smaller, more samples are run from the beginning, so that each sample runs through the whole
+graph a few times at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+import onnx
+
+from edgeinfer.frames import Array
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.segments import Cut, Runner, Values, needed_behind
+
+_WORTHWHILE = 4
+"""Samples are added when as many times more of them fit."""
+
+Samples = Callable[[], Iterable[Mapping[str, Array]]]
+
+
+@dataclass
+class Half:
+    """One of the two models in outlines, its constants, and its samples waiting before node `position`."""
+
+    model: onnx.ModelProto
+    constants: Mapping[str, onnx.TensorProto]
+    changed: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    position: int = 0
+
+    def constant(self, name: str) -> onnx.TensorProto:
+        """What has changed, or else what there was."""
+        return self.changed[name] if name in self.changed else self.constants[name]
+
+    def runner(self, start: int, end: int, wanted: frozenset[str] = frozenset()) -> Runner:
+        """What runs the nodes from `start` to `end`, the latter not included; see `Cut`."""
+        return Cut(self.model, start, end, wanted, constants=self.constant).runner()
+
+    def index(self, name: str) -> int:
+        """The position of a node."""
+        return next(index for index, node in enumerate(self.model.graph.node) if node.name == name)
+
+
+class Pair:
+    """Two halves, and at most `count` of the samples, which are the same whenever they are asked for."""
+
+    def __init__(self, halves: tuple[Half, Half], samples: Samples, count: int, *, memory_bytes: int) -> None:
+        self.halves = halves
+        self._sizes = [_sizes(half.model) for half in halves]
+        self._samples = samples
+        self._count = count
+        self._memory_bytes = memory_bytes
+        self.waiting: list[list[Values]] = []
+
+    def advance(self, ends: Sequence[int]) -> None:
+        """Run both models up to these positions, the nodes there not included.
+
+        Of each sample what later nodes read waits in `waiting`, and the results of the last node that ran.
+        """
+        fitting = self._fitting(ends)
+        if (
+            not self.waiting
+            or fitting >= _WORTHWHILE * len(self.waiting)
+            or (fitting == self._count > len(self.waiting))
+        ):
+            self._fill(ends, fitting)
+        else:
+            self.waiting = self.waiting[:fitting]
+            self._run(ends)
+        for half, end in zip(self.halves, ends, strict=True):
+            half.position = end
+
+    def _fitting(self, ends: Sequence[int]) -> int:
+        """How many samples may wait at most on the way to `ends`."""
+        size = 1
+        for half, sizes, end in zip(self.halves, self._sizes, ends, strict=True):
+            size += max(
+                _waiting_bytes(half.model, sizes, half.position), _waiting_bytes(half.model, sizes, end)
+            )
+        return int(np.clip(self._memory_bytes // size, 2, self._count))
+
+    def _fill(self, ends: Sequence[int], count: int) -> None:
+        runners = [half.runner(0, end) for half, end in zip(self.halves, ends, strict=True)]
+        needed = self._needed(ends)
+        self.waiting = [
+            [copied(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
+            for one in islice(self._samples(), count)
+        ]
+
+    def _run(self, ends: Sequence[int]) -> None:
+        for side, half in enumerate(self.halves):
+            runner = half.runner(half.position, ends[side])
+            needed = self._needed(ends)[side]
+            for pair in self.waiting:
+                pair[side] = copied(needed, pair[side], runner)
+
+    def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
+        """What waits before `ends` in each half: what is still read, and the last node's results."""
+        return [
+            needed_behind(half.model, end) | _results(half.model, end)
+            for half, end in zip(self.halves, ends, strict=True)
+        ]
+
+
+def copied(names: frozenset[str], values: Values, runner: Runner) -> Values:
+    """What of the values and the piece's results has one of the names; copies of the latter, as theirs is
+    the runtime's memory, which comes in larger parts. Raises ModelError."""
+    made = runner.run(values)
+    kept = {name: array for name, array in values.items() if name in names}
+    return kept | {name: array.copy() for name, array in made.items() if name in names}
+
+
+def waiting_bytes(model: onnx.ModelProto) -> int:
+    """What a sample needs at most while it waits, wherever that is."""
+    sizes = _sizes(model)
+    return max((_waiting_bytes(model, sizes, end) for end in range(1, len(model.graph.node) + 1)), default=0)
+
+
+def _results(model: onnx.ModelProto, end: int) -> frozenset[str]:
+    return frozenset(model.graph.node[end - 1].output) if end else frozenset()
+
+
+def _sizes(model: onnx.ModelProto) -> Mapping[str, int]:
+    """Bytes of each tensor; integers count as one, everything else as four a value."""
+    view = GraphView(model)
+    return {
+        name: int(np.prod([max(dim, 1) for dim in shape])) * (4 if name in view.floats else 1)
+        for name, shape in view.shapes.items()
+        if name not in view.initializers
+    }
+
+
+def _waiting_bytes(model: onnx.ModelProto, sizes: Mapping[str, int], position: int) -> int:
+    if not position:
+        return 0
+    before = {name for node in model.graph.node[:position] for name in node.output}
+    before.update(value.name for value in model.graph.input)
+    needed = needed_behind(model, position) | _results(model, position)
+    return sum(sizes.get(name, 0) for name in needed & before)
