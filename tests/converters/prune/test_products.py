@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -17,7 +19,7 @@ from tests.fixtures.pruning import PLANE, between, check_pruned, grouping_of, on
 
 
 def linear(
-    kind: str, weights: np.ndarray, bias: np.ndarray | None = None, **attributes: int
+    kind: str, weights: np.ndarray, bias: np.ndarray | None = None, **attributes: Any
 ) -> onnx.ModelProto:
     """A plane's mean, a linear layer, another one."""
     width = weights.shape[0 if attributes.get("transB") else 1]
