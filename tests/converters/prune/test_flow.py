@@ -39,6 +39,13 @@ def test_constants_are_initializers(flow: Flow) -> None:
     assert not flow.is_constant("x")
 
 
+@pytest.mark.parametrize(("name", "size"), [("nothing", 4), ("a", 3)])
+def test_channels_of_a_shape_that_is_not_theirs_are_frozen(flow: Flow, name: str, size: int) -> None:
+    flow.put(name, 1, flow.classes.new(size))
+    assert flow.at(name) is None
+    assert flow.frozen == dict.fromkeys(range(size), f"the shape of `{name}` is not known")
+
+
 def test_channels_that_are_united_have_one_root(flow: Flow) -> None:
     one, other = flow.classes.new(3), flow.classes.new(3)
     flow.unite(one, other[::-1], "")
@@ -64,7 +71,7 @@ def test_fixed_has_itself_for_a_root(flow: Flow) -> None:
 
 
 def test_the_first_reason_counts(flow: Flow) -> None:
-    flow.put("a", 1, np.append(flow.classes.new(2), FIXED))
+    flow.put("a", 1, np.append(flow.classes.new(2), [FIXED, FIXED]))
     flow.freeze("a", "first")
     flow.freeze("a", "second")
     flow.freeze("nothing", "third")
@@ -72,10 +79,10 @@ def test_the_first_reason_counts(flow: Flow) -> None:
 
 
 def test_a_cut_freezes_all_that_a_node_reads_and_says_which(flow: Flow) -> None:
-    flow.put("a", 1, flow.classes.new(2))
-    flow.put("c", 1, flow.classes.new(1))
-    flow.cut(helper.make_node("Einsum", ["a", "", "c"], ["b"], "sum"), "why")
-    assert flow.frozen == dict.fromkeys((0, 1, 2), "Einsum `sum`: why")
+    flow.put("a", 1, flow.classes.new(4))
+    flow.put("y", 1, flow.classes.new(4))
+    flow.cut(helper.make_node("Einsum", ["a", "", "y"], ["b"], "sum"), "why")
+    assert flow.frozen == dict.fromkeys(range(8), "Einsum `sum`: why")
 
 
 def test_what_a_branch_reads_from_around_it_is_frozen() -> None:

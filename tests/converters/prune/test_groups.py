@@ -174,3 +174,11 @@ def test_what_a_grouping_says_holds_together(kinds: list[str], tail: str, seed: 
             places = {(lane.tensor, position) for position in lane.positions.tolist()}
             assert not places & taken
             taken |= places
+
+
+def test_channels_whose_shape_is_not_known_are_frozen() -> None:
+    model = between([one("Relu", ["a"], ["c"]), one("Relu", ["c"])])
+    kept = [value for value in model.graph.value_info if value.name != "c"]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(kept)
+    assert reason(model) == "the shape of `c` is not known"
