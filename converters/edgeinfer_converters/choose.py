@@ -68,8 +68,9 @@ def make_plans(source: ModelFormat, profile: Profile, wishes: Wishes, *, quantiz
     `quantized`: it holds integer operators already, and is packed as it is.
     Raises UsageError for what cannot be built, CompatibilityError where the device has no such runtime.
     """
-    _refuse_unbuilt(wishes)
-    if quantized or (source == "tflite" and _stays_tflite(profile, wishes)):
+    as_is = quantized or (source == "tflite" and _stays_tflite(profile, wishes))
+    _check_pruning(wishes, as_is=as_is)
+    if as_is:
         return (_packed(source, profile, wishes, quantized=quantized),)
     if wishes.model_format != "auto":
         decision = Decision(what="format", choice=wishes.model_format, reason="asked for")
@@ -134,11 +135,19 @@ def same_instruction_set(host: Host, profile: Profile) -> bool:
     )
 
 
-def _refuse_unbuilt(wishes: Wishes) -> None:
-    if wishes.prune != "none":
+def _check_pruning(wishes: Wishes, *, as_is: bool) -> None:
+    """Raises UsageError where there is nothing to prune, or nothing to learn it from."""
+    if wishes.prune == "none":
+        return
+    if as_is:
         raise UsageError(
-            f"--prune {wishes.prune}: this version does not prune",
-            hint="what works: --prune none, which is the default",
+            f"--prune {wishes.prune}: a model that is packed as it is keeps all of its channels",
+            hint="start from the float model, with --format onnx or another precision",
+        )
+    if not wishes.calibrated:
+        raise UsageError(
+            f"--prune {wishes.prune} needs --calibration: what channels are worth is learnt from data",
+            hint="give some hundred typical inputs: a folder of images, a .npz, a .csv or a video",
         )
 
 

@@ -37,6 +37,7 @@ from edgeinfer_converters.provenance import (
     source_facts,
     tool_versions,
 )
+from edgeinfer_converters.pruning import emit_pruned
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.report import (
     BundleFacts,
@@ -48,7 +49,6 @@ from edgeinfer_converters.report import (
     write_report,
 )
 from edgeinfer_converters.resolve import read_pipeline
-from edgeinfer_converters.rivals import emit_fastest
 from edgeinfer_converters.saturation import Saturated, saturated_tensors
 from edgeinfer_converters.source import read_source
 from edgeinfer_converters.threshold import learn_threshold, needs_threshold
@@ -68,7 +68,7 @@ def build(options: BuildOptions) -> Report:
     plans = make_plans(source.model_format, profile, options.wishes, quantized=source.quantized)
     workshops = furnish(options, source, plans, profile, file, host)
     give_back()
-    plan, workshop, outcome = emit_fastest(plans, workshops)
+    plan, workshop, outcome = emit_pruned(options.prune, plans, workshops)
     emitted = outcome.chosen
     spec = _with_threshold(workshop, emitted)
     golden, golden_count = _golden(workshop, emitted, spec)
@@ -196,7 +196,7 @@ def _report(
         golden_samples=golden_samples,
         rejected=tuple(
             Trial(
-                precision=one.precision,
+                precision=f"{one.precision}{one.note}",
                 comparison=one.comparison,
                 timing=one.timing,
                 forecast=one.forecast,

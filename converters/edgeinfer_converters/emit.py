@@ -71,6 +71,10 @@ class Workshop:
         """The prepared graph, parsed anew each time."""
         return None if self.prepared is None else onnx.load_from_string(self.prepared.read())
 
+    def afresh(self) -> Workshop:
+        """The same, with nothing calibrated yet: for another graph."""
+        return replace(self, _calibrations=[])
+
     @property
     def options(self) -> BackendOptions:
         """How models are run here."""
@@ -91,7 +95,7 @@ class Workshop:
         made = {
             method: to_int8(
                 calibration,
-                partial(_inputs_of, samples),
+                partial(inputs_of, samples),
                 len(samples),
                 replace(aims, method=method),
                 counted,
@@ -141,6 +145,7 @@ class EmittedModel:
 
     `twin`: the float graph that it was quantized from, where that is not the workshop's. `written_from`: the
     ONNX graph of a file in another format. `decisions`: what was done for this model in particular.
+    `note`: what else its precision says too little of, for the report.
     """
 
     precision: Emitted
@@ -151,6 +156,7 @@ class EmittedModel:
     twin: onnx.ModelProto | None = None
     written_from: Shelved | None = None
     decisions: tuple[Decision, ...] = ()
+    note: str = ""
 
     @property
     def graph(self) -> onnx.ModelProto | None:
@@ -267,7 +273,8 @@ def _filed(
     return _Converted(file, written_from, twin, decisions)
 
 
-def _inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:
+def inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:
+    """The model's inputs alone."""
     return (sample.inputs for sample in samples)
 
 
