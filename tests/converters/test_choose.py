@@ -121,8 +121,8 @@ def test_what_cannot_run_is_refused() -> None:
     [
         (Wishes(precision="int8"), "needs --calibration", "a folder of images"),
         (Wishes(precision="mixed"), "--precision mixed needs --calibration", "a folder of images"),
-        (Wishes(prune="auto"), "does not prune", "--prune none"),
-        (Wishes(prune="0.3"), "--prune 0.3", "--prune none"),
+        (Wishes(prune="auto"), "--prune auto needs --calibration", "a folder of images"),
+        (Wishes(prune="0.3"), "--prune 0.3 needs --calibration", "a folder of images"),
     ],
 )
 def test_what_is_refused_says_what_works(wishes: Wishes, message: str, hint: str) -> None:
@@ -141,6 +141,11 @@ def test_quantized_models_are_packed_as_they_are(source: ModelFormat) -> None:
     )
     with pytest.raises(UsageError, match="packed as it is"):
         plan(Wishes(precision="float32"), source=source, quantized=True)
+
+
+def test_what_is_packed_as_it_is_keeps_its_channels() -> None:
+    with pytest.raises(UsageError, match="keeps all of its channels"):
+        plan(Wishes(prune="0.3", calibrated=True), quantized=True)
 
 
 def test_a_quantized_tflite_model_stays_one() -> None:

@@ -588,7 +588,7 @@ def test_unreadable_images(work: Path, capsys: pytest.CaptureFixture[str]) -> No
         (("--report", "labels.txt"), "labels.txt: is a file", 2),
         (("--precision", "int8"), "needs --calibration", 2),
         (("--precision", "mixed"), "--precision mixed needs --calibration", 2),
-        (("--prune", "0.5"), "does not prune", 2),
+        (("--prune", "0.5"), "--prune 0.5 needs --calibration", 2),
         (("-o", "."), "is a folder", 1),
         (("-o", "gone/out.eib"), "gone: no such folder", 1),
     ],
