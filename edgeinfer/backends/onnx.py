@@ -86,7 +86,7 @@ def load(model: bytes, options: BackendOptions) -> OnnxBackend:
             _session_options(runtime, options),
             providers=[(name, _provider_options(name, model, options)) for name in providers],
             enable_fallback=0,
-            disabled_optimizers=list(INTEGER_FUSIONS) if options.simulate_integers else None,
+            **({"disabled_optimizers": list(INTEGER_FUSIONS)} if options.simulate_integers else {}),
         )
         session.disable_fallback()
     _check_active(session.get_providers(), options)
