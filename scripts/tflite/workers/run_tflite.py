@@ -1,0 +1,54 @@
+"""Run a TFLite file in whichever runtime this Python has; the inputs and outputs are those of the file.
+
+run_tflite.py MODEL.tflite INPUTS.npz OUTPUTS.npz
+
+INPUTS: `input` for the file's one input, (samples, …) without a batch axis. OUTPUTS: `0`, `1`, … in the
+file's order, and `step_0`, …: the size of an integer step of each, 0 where it is made of floats.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+try:
+    from tflite_runtime.interpreter import Interpreter
+except ImportError:
+    from ai_edge_litert.interpreter import Interpreter
+
+
+def main() -> None:
+    """Run on all samples and write what comes out."""
+    model, source, target = sys.argv[1:4]
+    interpreter: Any = Interpreter(model, num_threads=1)
+    interpreter.allocate_tensors()
+    given, wanted = interpreter.get_input_details()[0], interpreter.get_output_details()
+    with np.load(source) as stored:
+        inputs = stored["input"]
+    outputs: list[list[Any]] = [[] for _ in wanted]
+    for sample in inputs:
+        interpreter.reset_all_variables()
+        interpreter.set_tensor(given["index"], sample[None])
+        interpreter.invoke()
+        for found, detail in zip(outputs, wanted, strict=True):
+            found.append(interpreter.get_tensor(detail["index"]))
+    arrays: dict[str, Any] = {str(number): np.stack(found) for number, found in enumerate(outputs)}
+    arrays |= {f"step_{number}": step_of(interpreter, one) for number, one in enumerate(wanted)}
+    np.savez(target, **arrays)
+
+
+def step_of(interpreter: Any, output: Any) -> float:
+    """What one integer more makes in an output: 1, the scale before a DEQUANTIZE, 0 for other floats."""
+    if np.issubdtype(output["dtype"], np.integer):
+        return 1.0
+    scales = {one["index"]: one["quantization"][0] for one in interpreter.get_tensor_details()}
+    for operator in interpreter._get_ops_details():
+        if output["index"] in operator["outputs"] and operator["op_name"] == "DEQUANTIZE":
+            return float(scales[operator["inputs"][0]])
+    return 0.0
+
+
+if __name__ == "__main__":
+    main()
