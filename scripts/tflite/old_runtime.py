@@ -16,9 +16,10 @@ import numpy as np
 from edgeinfer.errors import EdgeInferError
 from edgeinfer.files import write_atomically
 from edgeinfer.frames import Array
-from scripts.quantization.measured_run import ToolError, run_measured
+from scripts.quantization.measured_run import run_measured
 from scripts.quantization.peers import Environment, ready_environment
 from scripts.quantization.timing import as_stored
+from scripts.tflite.arithmetic import integer_share
 from scripts.tflite.results import OldRun
 
 ENVIRONMENT = Environment(
@@ -27,8 +28,8 @@ ENVIRONMENT = Environment(
 WORKER = Path(__file__).with_name("workers") / "run_tflite.py"
 SAMPLES = 4
 TIMEOUT_S = 300.0
-FLOAT_STEP = 1e-4
-"""Of a float output, as a part of its largest value."""
+FLOAT_PART, INTEGER_PART = 1e-4, 1 / 255
+"""A step of a float output as a part of its largest value: in a float file, and behind integers."""
 
 
 @dataclass
@@ -45,7 +46,9 @@ class OldRuntime:
                 found = [_run(python, model, inputs[:SAMPLES], Path(folder)) for python in self._pythons()]
         except EdgeInferError as error:
             return OldRun(reason=str(error))
-        return OldRun(steps=round(distance(*found), 3))
+        part = INTEGER_PART if integer_share(model) else FLOAT_PART
+        own, usual = (round(distance(*found, way=way, part=part), 2) for way in ("own", "usual"))
+        return OldRun(steps=own, usual_steps=usual)
 
     def _pythons(self) -> tuple[Path, Path]:
         if not self._python:
@@ -75,17 +78,21 @@ def _stored(model: bytes, inputs: Array) -> Array:
     return as_stored(inputs, Interpreter(model_content=model).get_input_details()[0])
 
 
-def distance(new: Mapping[str, Array], old: Mapping[str, Array]) -> float:
-    """The largest difference of all outputs, in steps of the output. Raises ToolError if they are others."""
+def distance(new: Mapping[str, Array], old: Mapping[str, Array], *, way: str, part: float) -> float:
+    """The largest difference of all outputs that were computed in one way, in steps of the output.
+
+    `part`: of a float output's largest value, what counts as its step. Infinite if outputs are not alike.
+    """
     if new.keys() != old.keys() or any(new[name].shape != old[name].shape for name in new):
-        raise ToolError("its outputs have other shapes")
-    names = [name for name in new if not name.startswith("step_")]
-    return max(_steps(new[name], old[name], float(new[f"step_{name}"])) for name in names)
+        return float("inf")
+    numbers = [name.removeprefix(f"{way}_") for name in new if name.startswith(f"{way}_")]
+    return max(
+        _steps(new[f"{way}_{one}"], old[f"{way}_{one}"], float(new[f"step_{one}"]), part) for one in numbers
+    )
 
 
-def _steps(new: Array, old: Array, step: float) -> float:
+def _steps(new: Array, old: Array, step: float, part: float) -> float:
     difference = float(np.abs(new.astype(np.float64) - old).max(initial=0.0))
     if np.isnan(difference):
         return float("inf")
-    size = step or FLOAT_STEP * max(float(np.abs(new).max(initial=0.0)), 1e-30)
-    return difference / size
+    return difference / (step or part * max(float(np.abs(new).max(initial=0.0)), 1e-30))

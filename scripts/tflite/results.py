@@ -18,12 +18,15 @@ BUILD_TASK = "mobilenetv2"
 
 
 class OldRun(Struct, frozen=True):
-    """A file in tflite-runtime: how far its outputs are from LiteRT's, in `steps`; or why it does not run.
+    """A file in tflite-runtime: how far its outputs are from LiteRT's; or why it does not run.
 
-    A step is that of the output's integers; of a float output 1e-4 of its largest value.
+    `steps`: each by its own kernels. `usual_steps`: each as it runs a file by default, with the delegate that
+    it has, which rounds in other ways. A step is that of the output's integers; of a float output 1e-4 of its
+    largest value, 1/255 where there are integers before it.
     """
 
     steps: float | None = None
+    usual_steps: float | None = None
     reason: str | None = None
 
 

@@ -25,11 +25,12 @@ KERNELS: Columns = (("operators", 10), ("XNNPACK", 8), ("pieces", 7))
 LEGEND = """\
 error: largest difference from ONNX Runtime's output over the largest value. ORT ms, LiteRT ms, float ms, \
 int8 ms: median time of the processor on one thread, both in turns in one process. faster: median over the \
-turns of the first one's time over the second's. 2.14: distance from tflite-runtime 2.14's outputs in steps \
-(of a float output, 1e-4 of its largest value). ONNX dB, dB: SQNR of the ONNX and the TFLite model's first \
-output against float's; more: what the TFLite one has more. agree: same top class as float. int %: share of \
-the file's multiply-accumulates that are integer. conv s, peak MB: the whole build of the TFLite model. \
-XNNPACK: operators that the delegate takes, in so many pieces of the graph."""
+turns of the first one's time over the second's. 2.14: distance from tflite-runtime 2.14's outputs in steps, \
+both without delegates (of a float output 1e-4 of its largest value, 1/255 after integers). ONNX dB, dB: \
+SQNR of the ONNX and the TFLite model's first output against float's; more: what the TFLite one has more. \
+agree: same top class as float. int %: share of the file's multiply-accumulates that are integer. conv s, \
+peak MB: the whole build of the TFLite model. XNNPACK: operators that the delegate takes, in so many pieces \
+of the graph."""
 
 
 def floats_table(rows: Sequence[FloatRow]) -> str:
@@ -130,8 +131,9 @@ def _kernels(name: str, found: Kernels) -> str:
 
 def old_table(rows: Sequence[Int8Row]) -> str:
     """The int8 files in tflite-runtime 2.14, all in one line."""
-    found = ", ".join(f"{row.task} {_old(row.file.old)}" for row in rows if row.file)
-    return _wrapped(f"int8 in tflite-runtime 2.14, distance in steps: {found or MISSING}")
+    files = [(row.task, row.file.old) for row in rows if row.file and row.file.old]
+    found = ", ".join(f"{task} {_old(old)} ({number(old.usual_steps, 2)})" for task, old in files)
+    return _wrapped(f"int8 in tflite-runtime 2.14, distance in steps (with delegates): {found or MISSING}")
 
 
 def closing(report: TfliteReport) -> str:

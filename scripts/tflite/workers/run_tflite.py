@@ -2,8 +2,9 @@
 
 run_tflite.py MODEL.tflite INPUTS.npz OUTPUTS.npz
 
-INPUTS: `input` for the file's one input, (samples, …) without a batch axis. OUTPUTS: `0`, `1`, … in the
-file's order, and `step_0`, …: the size of an integer step of each, 0 where it is made of floats.
+INPUTS: `input` for the file's one input, (samples, …) without a batch axis. OUTPUTS: `own_0`, … in the
+file's order by the runtime's own kernels, `usual_0`, … as it runs a file by default, with its delegate; and
+`step_0`, …: the size of an integer step of each, 0 where it is made of floats.
 """
 
 from __future__ import annotations
@@ -14,29 +15,39 @@ from typing import Any
 import numpy as np
 
 try:
-    from tflite_runtime.interpreter import Interpreter
+    from tflite_runtime.interpreter import Interpreter, OpResolverType
 except ImportError:
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+WAYS = {"own": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES, "usual": OpResolverType.AUTO}
 
 
 def main() -> None:
-    """Run on all samples and write what comes out."""
+    """Run on all samples in both ways and write what comes out."""
     model, source, target = sys.argv[1:4]
-    interpreter: Any = Interpreter(model, num_threads=1)
-    interpreter.allocate_tensors()
-    given, wanted = interpreter.get_input_details()[0], interpreter.get_output_details()
     with np.load(source) as stored:
         inputs = stored["input"]
-    outputs: list[list[Any]] = [[] for _ in wanted]
+    arrays: dict[str, Any] = {}
+    for way, kernels in WAYS.items():
+        interpreter = Interpreter(model, num_threads=1, experimental_op_resolver_type=kernels)
+        interpreter.allocate_tensors()
+        for number, found in enumerate(outputs_of(interpreter, inputs)):
+            arrays[f"{way}_{number}"] = found
+            arrays[f"step_{number}"] = step_of(interpreter, interpreter.get_output_details()[number])
+    np.savez(target, **arrays)
+
+
+def outputs_of(interpreter: Any, inputs: Any) -> list[Any]:
+    """Each output of all samples, (samples, …)."""
+    given, wanted = interpreter.get_input_details()[0], interpreter.get_output_details()
+    found: list[list[Any]] = [[] for _ in wanted]
     for sample in inputs:
         interpreter.reset_all_variables()
         interpreter.set_tensor(given["index"], sample[None])
         interpreter.invoke()
-        for found, detail in zip(outputs, wanted, strict=True):
-            found.append(interpreter.get_tensor(detail["index"]))
-    arrays: dict[str, Any] = {str(number): np.stack(found) for number, found in enumerate(outputs)}
-    arrays |= {f"step_{number}": step_of(interpreter, one) for number, one in enumerate(wanted)}
-    np.savez(target, **arrays)
+        for values, detail in zip(found, wanted, strict=True):
+            values.append(interpreter.get_tensor(detail["index"]))
+    return [np.stack(values) for values in found]
 
 
 def step_of(interpreter: Any, output: Any) -> float:
