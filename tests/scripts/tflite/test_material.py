@@ -54,7 +54,8 @@ def test_both_formats_of_a_network_share_its_data(zoo: Any) -> None:
     assert task_of(zoo, Path("resnet8.tflite")) == "resnet8"
     assert task_of(zoo, Path("other.tflite")) is None
     found = real_inputs(zoo, Path("resnet8.tflite"), (1, 2, 3), 3)
-    assert (found.shape, found.dtype) == ((3, 2, 3), np.float32)
+    assert found.shape == (3, 2, 3)
+    assert found.dtype == np.float32
     np.testing.assert_array_equal(found.reshape(-1), np.arange(18))
 
 
@@ -87,7 +88,8 @@ def test_pictures_are_preprocessed_as_the_model_says(
     zoo: Any, first: bool, scale: str | None, unit: int
 ) -> None:
     model = zoo.folder / "models" / "a" / "faces.onnx"
-    facts = {"mean": [10.0, 20.0, 30.0], "std": [2.0, 4.0, 5.0]} | ({"scale": scale} if scale else {})
+    mean, std = [10.0, 20.0, 30.0], [2.0, 4.0, 5.0]
+    facts = {"mean": mean, "std": std, "scale": scale or ""}
     model.with_name("faces.onnx.json").write_text(json.dumps(facts))
     pictures = zoo.folder / "datasets" / "images"
     pictures.mkdir(parents=True)
@@ -96,9 +98,7 @@ def test_pictures_are_preprocessed_as_the_model_says(
     found = real_inputs(zoo, model, (1, 3, 8, 6) if first else (1, 8, 6, 3), 5)
     assert found.shape == ((1, 3, 8, 6) if first else (1, 8, 6, 3))
     color = found[0, :, 0, 0] if first else found[0, 0, 0]
-    np.testing.assert_allclose(
-        color, (np.array([1, 2, 3]) / unit - facts["mean"]) / np.array(facts["std"]), rtol=1e-5
-    )
+    np.testing.assert_allclose(color, (np.array([1, 2, 3]) / unit - mean) / std, rtol=1e-5)
 
 
 def test_without_data_it_is_said(zoo: Any) -> None:
