@@ -15,6 +15,7 @@ from edgeinfer.frames import Array
 from edgeinfer.profile import load_profile
 from edgeinfer_converters.model_file import ModelFile, write_model
 from edgeinfer_converters.source import Source, prepared_graph, read_source, serialized
+from scripts.quantization.candidates import say
 from scripts.quantization.ours import INT8_PROFILE
 from scripts.quantization.tasks import Zoo
 from scripts.quantization.timing import Latency, interleave, one_thread_run
@@ -43,6 +44,7 @@ class FloatBench:
     def run(self, path: Path) -> FloatRow:
         """Convert, compare and time a model; one that fails says why."""
         name = f"{path.stem} ({path.suffix[1:]})"
+        say(f"{name}: float32 …")
         try:
             return self._measured(name, path)
         except BROKEN as error:

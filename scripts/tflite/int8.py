@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from edgeinfer.profile import load_profile
 from edgeinfer.strict import replace
 from edgeinfer_converters.local import integers_saturate
 from edgeinfer_converters.model_file import write_model
+from scripts.quantization.candidates import say
 from scripts.quantization.ours import Converter
 from scripts.quantization.tasks import Zoo
 from scripts.quantization.timing import interleave, one_thread_run
@@ -60,7 +60,7 @@ class Int8Bench:
         return row if made["tflite"].reason is not None else self._timed(row, inputs)
 
     def _made(self, task: str, name: str, calibration: Path) -> Made:
-        _say(f"{task}: int8 {name} …")
+        say(f"{task}: int8 {name} …")
         target = self._path(task, name)
         converter = self.converters[name]
         simulate = name == "onnx" and integers_saturate(load_profile(converter.profile), detect_host())
@@ -101,7 +101,3 @@ class Int8Bench:
         times = interleave(runs, RIVAL_ROUNDS * self.rounds, reference=THEIRS)
         file = describe_file(theirs.read_bytes(), times[THEIRS], None, inputs)
         return replace(row, rival=Rival(name=theirs.name, score=score, file=file, ours=times[OURS]))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
