@@ -72,7 +72,7 @@ class Int8Bench:
         return Made(score=score, cost=cost)
 
     def _path(self, task: str, name: str) -> Path:
-        return self.folder / f"{task}-int8.{name}"
+        return self.folder / f"{task}-int8-{name}.{name}"
 
     def _timed(self, row: Int8Row, inputs: Array) -> Int8Row:
         try:

@@ -79,7 +79,7 @@ def test_both_formats_are_scored_and_the_file_is_timed(folder: Path) -> None:
     assert row.onnx.score == row.tflite.score
     assert row.tflite.cost == COST
     assert row.file is not None
-    assert row.file.size_bytes == (folder / "small-int8.tflite").stat().st_size
+    assert row.file.size_bytes == (folder / "small-int8-tflite.tflite").stat().st_size
     assert row.file.old == OldRun(steps=0.0)
     assert row.reference is not None
     assert row.reference.ratio == 1.0
@@ -89,7 +89,7 @@ def test_both_formats_are_scored_and_the_file_is_timed(folder: Path) -> None:
 
 def test_only_the_onnx_model_is_simulated(folder: Path) -> None:
     _run(folder, "small", Converter("onnx"), Converter("tflite"))
-    assert SCORED == [("small-int8.onnx", True), ("small-int8.tflite", False)]
+    assert SCORED == [("small-int8-onnx.onnx", True), ("small-int8-tflite.tflite", False)]
 
 
 def test_without_an_onnx_model_the_file_is_still_measured(folder: Path) -> None:
