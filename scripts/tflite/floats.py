@@ -17,7 +17,7 @@ from edgeinfer_converters.model_file import ModelFile, write_model
 from edgeinfer_converters.source import Source, prepared_graph, read_source, serialized
 from scripts.quantization.candidates import say
 from scripts.quantization.ours import INT8_PROFILE
-from scripts.quantization.tasks import Zoo
+from scripts.quantization.tasks import Run, Zoo
 from scripts.quantization.timing import Latency, interleave, one_thread_run
 from scripts.tflite.arithmetic import integer_share
 from scripts.tflite.material import real_inputs
@@ -82,14 +82,19 @@ def prepared(path: Path) -> tuple[Source, onnx.ModelProto]:
     return source, prepared_graph(source, runtime)
 
 
-def describe_file(model: bytes, latency: Latency, old: OldRuntime | None, inputs: Array) -> File:
-    """A file and how it is run; `inputs` (samples, …) in the source model's order of axes."""
+def describe_file(
+    model: bytes, latency: Latency, old: OldRuntime | None, inputs: Array, run: Run | None = None
+) -> File:
+    """A file and how it is run; `inputs` (samples, …) in the source model's order of axes.
+
+    `run`: the float model, for an int8 file.
+    """
     return File(
         size_bytes=len(model),
         kernels=kernels_of(model),
         integer_share=integer_share(model),
         latency=latency,
-        old=old.compare(model, inputs) if old is not None else None,
+        old=old.compare(model, inputs, run) if old is not None else None,
     )
 
 

@@ -86,7 +86,8 @@ class Int8Bench:
         ours = self._path(row.task, "tflite")
         runs = {FLOAT: one_thread_run(plain, inputs[0]), OURS: one_thread_run(ours, inputs[0])}
         times = interleave(runs, self.rounds, reference=FLOAT)
-        file = describe_file(ours.read_bytes(), times[OURS], self.old, inputs)
+        run = self.zoo.program.runner(self.zoo.float_model(row.task), 1)
+        file = describe_file(ours.read_bytes(), times[OURS], self.old, inputs, run)
         return replace(row, file=file, reference=times[FLOAT])
 
     def _with_rival(self, row: Int8Row, inputs: Array) -> Int8Row:

@@ -18,6 +18,7 @@ from edgeinfer.files import write_atomically
 from edgeinfer.frames import Array
 from scripts.quantization.measured_run import run_measured
 from scripts.quantization.peers import Environment, ready_environment
+from scripts.quantization.tasks import Run
 from scripts.quantization.timing import as_stored
 from scripts.tflite.arithmetic import integer_share
 from scripts.tflite.results import OldRun
@@ -26,7 +27,7 @@ ENVIRONMENT = Environment(
     "tflite-runtime", ("tflite-runtime==2.14.0", "numpy==1.26.4"), newest=(3, 11), prefix=".venv-"
 )
 WORKER = Path(__file__).with_name("workers") / "run_tflite.py"
-SAMPLES = 4
+SAMPLES = 16
 TIMEOUT_S = 300.0
 FLOAT_PART, INTEGER_PART = 1e-4, 1 / 255
 """A step of a float output as a part of its largest value: in a float file, and behind integers."""
@@ -39,8 +40,11 @@ class OldRuntime:
     root: Path
     _python: list[Path | EdgeInferError] = field(default_factory=list)
 
-    def compare(self, model: bytes, inputs: Array) -> OldRun:
-        """How far the outputs are apart. `inputs` (samples, …) in the source model's order of axes."""
+    def compare(self, model: bytes, inputs: Array, run: Run | None = None) -> OldRun:
+        """How far the outputs are apart. `inputs` (samples, …) in the source model's order of axes.
+
+        `run`: the float model, to compare both with.
+        """
         try:
             with tempfile.TemporaryDirectory(prefix="edgeinfer-") as folder:
                 found = [_run(python, model, inputs[:SAMPLES], Path(folder)) for python in self._pythons()]
@@ -48,7 +52,9 @@ class OldRuntime:
             return OldRun(reason=str(error))
         part = INTEGER_PART if integer_share(model) else FLOAT_PART
         own, usual = (round(distance(*found, way=way, part=part), 2) for way in ("own", "usual"))
-        return OldRun(steps=own, usual_steps=usual)
+        return OldRun(
+            steps=own, usual_steps=usual, lost_db=None if run is None else lost_db(run, inputs, *found)
+        )
 
     def _pythons(self) -> tuple[Path, Path]:
         if not self._python:
@@ -89,6 +95,13 @@ def distance(new: Mapping[str, Array], old: Mapping[str, Array], *, way: str, pa
     return max(
         _steps(new[f"{way}_{one}"], old[f"{way}_{one}"], float(new[f"step_{one}"]), part) for one in numbers
     )
+
+
+def lost_db(run: Run, inputs: Array, new: Mapping[str, Array], old: Mapping[str, Array]) -> float:
+    """How much less the SQNR of the old first output is than the new one's."""
+    wanted = np.stack([run(one).reshape(-1) for one in inputs[:SAMPLES]]).astype(np.float64)
+    noise = [np.sum((one["usual_0"].reshape(wanted.shape) - wanted) ** 2) for one in (new, old)]
+    return round(float(10 * np.log10(max(noise[1], 1e-30) / max(noise[0], 1e-30))), 2)
 
 
 def _steps(new: Array, old: Array, step: float, part: float) -> float:

@@ -11,11 +11,11 @@ from scripts.tflite.results import File, FloatRow, Int8Row, OldRun, TfliteReport
 
 Columns = Sequence[tuple[str, int]]
 
-FLOAT_NAME_WIDTH, TASK_WIDTH = 40, 13
+FLOAT_NAME_WIDTH, TASK_WIDTH = 37, 12
 FLOATS: Columns = (("error", 9), ("kB", 7), ("ORT ms", 9), ("LiteRT ms", 10), ("faster", 8), ("2.14", 8))
 INT8: Columns = (
-    *(("ONNX dB", 8), ("dB", 6), ("more", 6), ("agree", 7), ("metric", 8), ("kB", 6), ("int %", 6)),
-    *(("conv s", 7), ("peak MB", 8), ("float ms", 9), ("int8 ms", 8), ("faster", 7)),
+    *(("ONNX dB", 8), ("dB", 6), ("more", 6), ("agree", 7), ("metric", 7), ("kB", 6), ("int %", 6)),
+    *(("conv s", 7), ("cpu s", 6), ("MB", 5), ("float ms", 9), ("int8 ms", 8), ("faster", 7)),
 )
 RIVALS: Columns = (
     *(("dB", 7), ("theirs", 8), ("more", 7), ("kB", 7), ("theirs", 8), ("ratio", 7)),
@@ -29,8 +29,8 @@ turns of the first one's time over the second's. 2.14: distance from tflite-runt
 both without delegates (of a float output 1e-4 of its largest value, 1/255 after integers). ONNX dB, dB: \
 SQNR of the ONNX and the TFLite model's first output against float's; more: what the TFLite one has more. \
 agree: same top class as float. int %: share of the file's multiply-accumulates that are integer. conv s, \
-peak MB: the whole build of the TFLite model. XNNPACK: operators that the delegate takes, in so many pieces \
-of the graph."""
+cpu s, MB: wall and processor time and peak memory of the whole build of the TFLite model. XNNPACK: \
+operators that the delegate takes, in so many pieces of the graph."""
 
 
 def floats_table(rows: Sequence[FloatRow]) -> str:
@@ -77,6 +77,7 @@ def _int8(row: Int8Row) -> list[str]:
         number(file.size_bytes if file else None, 0, unit=KB),
         number(file.integer_share if file else None, 1, unit=PERCENT),
         number(cost.seconds if cost else None, 1),
+        number(cost.cpu_seconds if cost else None, 1),
         number(cost.peak_bytes if cost else None, 0, unit=MB),
         number(reference.cpu_ms if reference else None, 3),
         number(latency.cpu_ms if latency else None, 3),
@@ -125,15 +126,22 @@ def kernels_table(report: TfliteReport) -> str:
 def _kernels(name: str, found: Kernels) -> str:
     cells = [str(found.count), str(found.delegated), str(found.partitions)]
     left = ", ".join(f"{count} {kind}" for kind, count in found.outside.items()) or MISSING
-    line = _line(name, FLOAT_NAME_WIDTH, KERNELS, cells, None)
-    return f"{line}  {textwrap.shorten(left, WIDTH - len(line) - 2, placeholder=' …')}"
+    line = f"{_line(name, FLOAT_NAME_WIDTH, KERNELS, cells, None)}  "
+    further = " " * len(line)
+    return textwrap.fill(line + left, WIDTH, subsequent_indent=further, drop_whitespace=True)
 
 
 def old_table(rows: Sequence[Int8Row]) -> str:
     """The int8 files in tflite-runtime 2.14, all in one line."""
     files = [(row.task, row.file.old) for row in rows if row.file and row.file.old]
-    found = ", ".join(f"{task} {_old(old)} ({number(old.usual_steps, 2)})" for task, old in files)
-    return _wrapped(f"int8 in tflite-runtime 2.14, distance in steps (with delegates): {found or MISSING}")
+    found = ", ".join(f"{task} {_old(old)} ({_as_usual(old)})" for task, old in files)
+    what = "int8 in tflite-runtime 2.14, distance in steps (with delegates; SQNR to LiteRT's)"
+    return _wrapped(f"{what}: {found or MISSING}")
+
+
+def _as_usual(old: OldRun) -> str:
+    lead_db = None if old.lost_db is None else -old.lost_db
+    return f"{number(old.usual_steps, 2)}; {number(lead_db, 1, sign='+')} dB"
 
 
 def closing(report: TfliteReport) -> str:
@@ -142,7 +150,8 @@ def closing(report: TfliteReport) -> str:
     written = report.flatbuffer
     parts = []
     if written is not None:
-        parts.append(f"{written.task}: {written.seconds:.3f} s to write the file, load {written.load:.1f}")
+        spent = f"{written.seconds:.3f} s to write the file, {written.cpu_seconds:.3f} s of the processor"
+        parts.append(f"{written.task}: {spent}, load average {written.load:.1f}")
     parts += [_wrapped(f"{report.date}; {versions}"), _wrapped(LEGEND)]
     missed = missed_bars(report)
     parts.append(

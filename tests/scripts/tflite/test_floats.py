@@ -31,7 +31,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FloatBench:
         return inputs(zoo, model, shape, count)
 
     monkeypatch.setattr(floats, "real_inputs", turned)
-    old = SimpleNamespace(compare=lambda model, inputs: OLD)
+    old = SimpleNamespace(compare=lambda model, inputs, run: OLD)
     return FloatBench(cast(Any, None), tmp_path, 3, cast(Any, old))
 
 

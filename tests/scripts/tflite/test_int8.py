@@ -66,9 +66,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _run(folder: Path, task: str, *converters: Converter) -> Int8Row:
     zoo = SimpleNamespace(
-        folder=folder, calibration=lambda task: INPUTS, float_model=lambda task: folder / "float.onnx"
+        folder=folder,
+        calibration=lambda task: INPUTS,
+        float_model=lambda task: folder / "float.onnx",
+        program=SimpleNamespace(runner=lambda path, threads: (path, threads)),
     )
-    old = SimpleNamespace(compare=lambda model, inputs: OldRun(steps=0.0))
+
+    def compare(model: bytes, inputs: np.ndarray, run: object) -> OldRun:
+        assert run == (folder / "float.onnx", 1)
+        return OldRun(steps=0.0)
+
+    old = SimpleNamespace(compare=compare)
     both = {one.model_format: one for one in converters}
     return Int8Bench(cast(Any, zoo), cast(Any, both), folder, 3, cast(Any, old)).run(task)
 

@@ -16,7 +16,7 @@ from scripts.quantization.measured_run import ToolError
 from scripts.quantization.peers import Environment
 from scripts.tflite import old_runtime
 from scripts.tflite.flatbuffer import quantized_graph
-from scripts.tflite.old_runtime import ENVIRONMENT, OldRuntime, distance
+from scripts.tflite.old_runtime import ENVIRONMENT, OldRuntime, distance, lost_db
 from tests.fixtures.models import image_classifier
 from tests.fixtures.tflite import doubler
 
@@ -68,6 +68,14 @@ def test_nothing_is_far_from_itself(values: list[float], step: float) -> None:
     assert distance(same, same, way="own", part=1e-4) == 0.0
 
 
+def test_nearness_to_float_is_compared() -> None:
+    inputs = np.array([[1.0, 2.0], [3.0, 4.0]])
+    new, old = ({"usual_0": inputs + error} for error in (0.1, 0.2))
+    found = lost_db(lambda one: one, inputs, new, old)
+    assert found == pytest.approx(20 * np.log10(2), abs=0.01)
+    assert lost_db(lambda one: one, inputs, old, old) == 0.0
+
+
 @pytest.mark.parametrize("integer", [False, True])
 def test_a_file_runs_in_both(integer: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Images go in as the source model has them, and the file wants them channels last."""
@@ -76,6 +84,7 @@ def test_a_file_runs_in_both(integer: bool, tmp_path: Path, monkeypatch: pytest.
     made = to_tflite(quantized_graph(model, INPUTS) if integer else model)
     found = OldRuntime(tmp_path).compare(made.data, INPUTS)
     assert (found.steps, found.usual_steps, found.reason) == (0.0, 0.0, None)
+    assert found.lost_db is None
 
 
 def test_an_environment_that_cannot_be_had_is_tried_once(

@@ -36,7 +36,7 @@ FLOAT = FloatRow(model="net (onnx)", error=1e-4, file=FILE, reference=EVEN)
 def made(sqnr_db: float = 30.0, seconds: float = 2.0) -> Made:
     """A model that was built and scored."""
     score = Score(metric="top-1", samples=9, converted=0.5, sqnr_db=sqnr_db, float_metric=0.5, agreement=0.9)
-    return Made(score=score, cost=Cost(seconds=seconds, peak_bytes=5_000_000))
+    return Made(score=score, cost=Cost(seconds=seconds, peak_bytes=5_000_000, cpu_seconds=9.0))
 
 
 def rival(sqnr_db: float = 29.0, size_bytes: int = 1000, ratio: float = 1.0) -> Rival:
@@ -60,12 +60,12 @@ def report(**parts: Any) -> TfliteReport:
 
 
 def test_what_is_just_good_enough_says_nothing() -> None:
-    written = Flatbuffer(task="mobilenetv2", seconds=0.5, load=1.0)
+    written = Flatbuffer(task="mobilenetv2", seconds=0.5, cpu_seconds=0.25, load=1.0)
     assert missed_bars(report(flatbuffer=written)) == []
 
 
 def test_a_report_survives_json() -> None:
-    whole = report(flatbuffer=Flatbuffer(task="a", seconds=0.5, load=1.0))
+    whole = report(flatbuffer=Flatbuffer(task="a", seconds=0.5, cpu_seconds=0.25, load=1.0))
     assert decode_json(encode_json(whole), TfliteReport, "report") == whole
 
 
@@ -87,6 +87,10 @@ def test_operators_are_counted() -> None:
             replace(FLOAT, file=replace(FILE, old=OldRun(steps=2.5))),
             "net (onnx): 2.5 steps off in tflite-runtime, 1 at most",
         ),
+        (
+            replace(FLOAT, file=replace(FILE, old=OldRun(steps=2.5, lost_db=-0.25))),
+            "net (onnx): 2.5 steps off in tflite-runtime, +0.2 dB to LiteRT, 1 at most",
+        ),
     ],
 )
 def test_each_bar_of_a_float_model(changed: FloatRow, said: str) -> None:
@@ -99,7 +103,7 @@ def test_each_bar_of_a_float_model(changed: FloatRow, said: str) -> None:
         (row(onnx=made(31.0)), "mobilenetv2: 1.0 dB behind the ONNX model, 0.5 dB at most"),
         (row(onnx=Made(reason="no")), "mobilenetv2, onnx: no"),
         (row(tflite=Made(reason="no"), file=None, rival=None), "mobilenetv2, tflite: no"),
-        (row(tflite=made(30.0, 16.0)), "mobilenetv2: takes 16 s to build, 15 s at most"),
+        (row(tflite=made(30.0, 16.0)), "mobilenetv2: takes 16 s (processor 9 s) to build, 15 s at most"),
         (row(rival=rival(sqnr_db=29.5)), "mobilenetv2: +0.5 dB to theirs.tflite, at least +1 dB"),
         (row(rival=rival(size_bytes=999)), "mobilenetv2: 1000 bytes, theirs.tflite 999"),
         (row(rival=rival(ratio=0.8)), "mobilenetv2: takes 1.25 times as long as theirs.tflite"),
@@ -115,9 +119,9 @@ def test_only_one_task_has_a_time_to_keep() -> None:
 
 
 def test_a_file_that_takes_long_to_write() -> None:
-    written = Flatbuffer(task="mobilenetv2", seconds=0.75, load=1.0)
+    written = Flatbuffer(task="mobilenetv2", seconds=0.75, cpu_seconds=0.25, load=1.0)
     assert missed_bars(report(flatbuffer=written)) == [
-        "mobilenetv2: the file takes 0.75 s to write, 0.5 s at most"
+        "mobilenetv2: the file takes 0.75 s (processor 0.25 s) to write, 0.5 s at most"
     ]
 
 

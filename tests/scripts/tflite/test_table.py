@@ -54,7 +54,7 @@ def test_an_int8_task() -> None:
     assert title.endswith("load averages 1.0")
     assert _cells(line, TASK_WIDTH) == [
         *("30.5", "30.0", "-0.5", "0.900", "0.5000", "1", "100.0"),
-        *("15.0", "5", "1.000", "1.000", "1.00"),
+        *("15.0", "9.0", "5", "1.000", "1.000", "1.00"),
     ]
     assert len(line) == len(heading)
 
@@ -101,18 +101,37 @@ def test_what_the_delegate_leaves_is_named() -> None:
     assert kernels_table(report(floats=(replace(FLOAT, file=whole),))).splitlines()[2].endswith("1      1  -")
 
 
+def test_many_kinds_that_are_left_need_lines_of_their_own() -> None:
+    kinds = {f"KIND_OF_OPERATOR_{number}": number for number in range(1, 9)}
+    file = replace(FILE, kernels=Kernels(operators=kinds, partitions=1, delegated=0, outside=kinds))
+    lines = kernels_table(report(floats=(replace(FLOAT, file=file),), tasks=())).splitlines()[2:]
+    assert len(lines) > 1
+    start = lines[0].index("1 KIND")
+    assert all(line[:start].isspace() for line in lines[1:])
+    assert "".join(line[start:] + " " for line in lines).split(", ") == [
+        f"{number} {kind}" for kind, number in list(kinds.items())[:-1]
+    ] + ["8 KIND_OF_OPERATOR_8 "]
+
+
 def test_the_old_runtime() -> None:
     failed = row(task="kws_dscnn", file=replace(FILE, old=OldRun(reason="no")))
-    text = old_table([row(), failed, row(task="other", file=None)]).replace("\n", " ")
-    assert text.endswith(": mobilenetv2 1.00 (9.00), kws_dscnn failed (-)")
+    better = row(file=replace(FILE, old=OldRun(steps=1.0, usual_steps=9.0, lost_db=-0.5)))
+    text = old_table([better, failed, row(task="other", file=None)]).replace("\n", " ")
+    assert text.endswith(": mobilenetv2 1.00 (9.00; +0.5 dB), kws_dscnn failed (-; - dB)")
     assert old_table([]).endswith(": -")
 
 
 def test_the_closing_names_what_is_missed() -> None:
-    text = closing(report(flatbuffer=Flatbuffer(task="mobilenetv2", seconds=0.75, load=1.26)))
-    assert text.startswith("mobilenetv2: 0.750 s to write the file, load 1.3\n")
+    text = closing(
+        report(flatbuffer=Flatbuffer(task="mobilenetv2", seconds=0.75, cpu_seconds=0.25, load=1.26))
+    )
+    assert text.startswith(
+        "mobilenetv2: 0.750 s to write the file, 0.250 s of the processor, load average 1.3\n"
+    )
     assert "2026-01-02 03:04 UTC; a 1\n" in text
-    assert text.endswith("missed:\n- mobilenetv2: the file takes 0.75 s to write, 0.5 s at most")
+    assert text.endswith(
+        "missed:\n- mobilenetv2: the file takes 0.75 s (processor 0.25 s) to write, 0.5 s at most"
+    )
     assert closing(report()).endswith("missed: none")
     assert max(map(len, text.splitlines())) <= WIDTH
 
