@@ -48,10 +48,10 @@ class Bench:
         models = {FLOAT: self.zoo.float_model(task)}
         rows = [self._row(task, FLOAT, models[FLOAT], None)]
         for name, make in self._makers(task, calibration).items():
-            _say(f"{task}: {name} …")
+            say(f"{task}: {name} …")
             rows.append(self._candidate(task, name, make, models))
         calibration.unlink()
-        _say(f"{task}: latency …")
+        say(f"{task}: latency …")
         load = round(os.getloadavg()[0], 1)
         runs = {name: one_thread_run(path, inputs[0]) for name, path in models.items()}
         latencies = interleave(runs, self.rounds, reference=FLOAT)
@@ -113,5 +113,6 @@ class Bench:
         )
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell what is being done: stdout is for results."""
     print(text, file=sys.stderr, flush=True)

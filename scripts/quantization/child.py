@@ -25,8 +25,13 @@ def main() -> int:
     _, status = os.waitpid(process, 0)
     seconds = time.monotonic() - started
     # Of all children that have ended: the one command and what it waited for. KiB on Linux.
-    peak_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    report.write_text(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes}), encoding="utf-8")
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = {
+        "seconds": seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_bytes": usage.ru_maxrss * 1024,
+    }
+    report.write_text(json.dumps(found), encoding="utf-8")
     return os.waitstatus_to_exitcode(status)
 
 

@@ -17,10 +17,11 @@ SHOWN_CHARACTERS = 200
 
 
 class Cost(Struct, frozen=True):
-    """What a process took: wall seconds, and its peak resident memory."""
+    """What a process took: wall seconds, its peak resident memory, and processor seconds on all cores."""
 
     seconds: float
     peak_bytes: int
+    cpu_seconds: float = 0.0
 
 
 class ToolError(EdgeInferError):

@@ -28,18 +28,22 @@ UINT8_PROFILE, INT8_PROFILE = "x86-64-vnni", "raspberry-pi-4"
 
 @dataclass(frozen=True)
 class Converter:
-    """How ours is called: profile and effort, in a folder for its files. The key is made for the run."""
+    """How ours is called: profile and effort, in a folder for its files. The key is made for the run.
+
+    `model_format`: onnx or tflite, and the extension of what it writes.
+    """
 
     folder: Path
     keys: KeyPaths
     profile: str
     effort: str
     timeout_s: float
+    model_format: str = "onnx"
 
     def command(self, model: Path, calibration: Path, bundle: Path) -> list[str | Path]:
         """`edgeinfer-convert build` with nothing but the calibration data."""
         command: list[str | Path] = [program("edgeinfer-convert"), "build", model]
-        command += ["--profile", self.profile, "--format", "onnx", "--precision", "int8"]
+        command += ["--profile", self.profile, "--format", self.model_format, "--precision", "int8"]
         command += ["--effort", self.effort, "--pipeline", self.folder / "pipeline.toml"]
         return [*command, "--calibration", calibration, "--key", self.keys.private, "-o", bundle]
 

@@ -19,11 +19,16 @@ INTERPRETERS = ("python3.12", "python3.13", "python3.11")
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment `.venv-peers-NAME` and what is installed in it, exact versions first."""
+    """A virtual environment `.venv-peers-NAME` and what is installed in it, exact versions first.
+
+    `python`: the oldest that will do; `newest`: the last that has wheels. `prefix`: of the folder's name.
+    """
 
     name: str
     requirements: tuple[str, ...]
     python: tuple[int, int] = (3, 11)
+    newest: tuple[int, int] | None = None
+    prefix: str = ".venv-peers-"
 
     @property
     def title(self) -> str:
@@ -32,7 +37,7 @@ class Environment:
 
     def folder(self, root: Path) -> Path:
         """Where it lies."""
-        return root / f".venv-peers-{self.name}"
+        return root / f"{self.prefix}{self.name}"
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ def ready_environment(environment: Environment, root: Path) -> Path:
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return python
     print(f"making {folder.name} with {', '.join(environment.requirements)} …", file=sys.stderr, flush=True)
-    _run([find_python(environment.python), "-m", "venv", "--clear", folder])
+    _run([find_python(environment.python, environment.newest), "-m", "venv", "--clear", folder])
     _run(
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *environment.requirements]
     )
@@ -105,15 +110,24 @@ def ready_environment(environment: Environment, root: Path) -> Path:
     return python
 
 
-def find_python(lowest: tuple[int, int]) -> str:
-    """An interpreter that is new enough. Raises ToolError if there is none."""
-    if sys.version_info[:2] >= lowest:
+def find_python(lowest: tuple[int, int], newest: tuple[int, int] | None = None) -> str:
+    """An interpreter of a version that will do. Raises ToolError if there is none."""
+    if _fits(sys.version_info[:2], lowest, newest):
         return sys.executable
     for name in INTERPRETERS:
         path = shutil.which(name)
-        if path and _version(path) >= lowest:
+        if path and _fits(_version(path), lowest, newest):
             return path
-    raise ToolError(f"needs Python {lowest[0]}.{lowest[1]}, which is not here")
+    span = _dotted(lowest) if newest in (None, lowest) else f"{_dotted(lowest)} to {_dotted(newest)}"
+    raise ToolError(f"needs Python {span}, which is not here")
+
+
+def _fits(version: tuple[int, ...], lowest: tuple[int, int], newest: tuple[int, int] | None) -> bool:
+    return version >= lowest and (newest is None or version <= newest)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _version(path: str) -> tuple[int, ...]:

@@ -65,21 +65,22 @@ def _row(row: Row) -> str:
 def _cells(row: Row) -> list[str]:
     score, cost, latency = row.score, row.cost, row.latency
     return [
-        _number(score.converted if score else None, 4),
-        _number(score.drop if score else None, 4, sign="+"),
-        _number(score.agreement if score else None, 3),
-        _number(score.sqnr_db if score else None, 1),
-        _number(row.size_bytes, 0, unit=KB),
-        _number(cost.seconds if cost else None, 1),
-        _number(cost.peak_bytes if cost else None, 0, unit=MB),
-        _number(row.integer_share, 1, unit=PERCENT),
-        _number(latency.wall_ms if latency else None, 3),
-        _number(latency.cpu_ms if latency else None, 3),
-        _number(latency.ratio if latency else None, 2),
+        number(score.converted if score else None, 4),
+        number(score.drop if score else None, 4, sign="+"),
+        number(score.agreement if score else None, 3),
+        number(score.sqnr_db if score else None, 1),
+        number(row.size_bytes, 0, unit=KB),
+        number(cost.seconds if cost else None, 1),
+        number(cost.peak_bytes if cost else None, 0, unit=MB),
+        number(row.integer_share, 1, unit=PERCENT),
+        number(latency.wall_ms if latency else None, 3),
+        number(latency.cpu_ms if latency else None, 3),
+        number(latency.ratio if latency else None, 2),
     ]
 
 
-def _number(value: float | None, digits: int, *, unit: float = 1.0, sign: str = "") -> str:
+def number(value: float | None, digits: int, *, unit: float = 1.0, sign: str = "") -> str:
+    """A cell; a dash for what was not measured."""
     if value is None:
         return MISSING
     # Adding zero after rounding turns -0.0 into 0.0.

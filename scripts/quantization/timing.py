@@ -85,13 +85,26 @@ def _tflite_run(model: Path, sample: Array) -> Callable[[], object]:
     interpreter: Any = Interpreter(str(model), num_threads=1)
     interpreter.allocate_tensors()
     wanted, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    tensor = sample[None]
-    if tensor.ndim == 4 and tuple(wanted["shape"]) != tensor.shape:
-        tensor = np.ascontiguousarray(tensor.transpose(0, 2, 3, 1))
+    tensor = as_stored(sample[None], wanted)
 
     def run() -> object:
-        interpreter.set_tensor(wanted["index"], tensor.astype(wanted["dtype"], copy=False))
+        interpreter.set_tensor(wanted["index"], tensor)
         interpreter.invoke()
         return interpreter.get_tensor(given["index"])
 
     return run
+
+
+def as_stored(inputs: Array, detail: Mapping[str, Any]) -> Array:
+    """Float inputs (samples, …) as an input of a TFLite file wants them: images channels last, integers.
+
+    `detail` is the interpreter's of that input.
+    """
+    dtype = np.dtype(detail["dtype"])
+    if inputs.ndim == 4 and tuple(detail["shape"][1:]) != inputs.shape[1:]:
+        inputs = inputs.transpose(0, 2, 3, 1)
+    if dtype.kind in "iu":
+        scale, zero_point = detail["quantization"]
+        limits = np.iinfo(dtype)
+        inputs = np.clip(np.rint(inputs / scale) + zero_point, limits.min, limits.max)
+    return np.ascontiguousarray(inputs, dtype)

@@ -35,5 +35,13 @@ def test_a_peak_counts_although_it_is_over(tmp_path: Path) -> None:
     assert large["peak_bytes"] - small["peak_bytes"] > 100 * MB
 
 
+def test_waiting_takes_no_time_of_the_processor(tmp_path: Path) -> None:
+    code = "import select; select.select([], [], [], 0.5)"
+    _, idle = _launch(tmp_path, code)
+    _, busy = _launch(tmp_path, "import time\nwhile time.process_time() < 0.5: pass")
+    assert idle["seconds"] > 0.5
+    assert idle["cpu_seconds"] < 0.4 < 0.5 < busy["cpu_seconds"]
+
+
 def test_the_exit_code_is_the_commands(tmp_path: Path) -> None:
     assert _launch(tmp_path, "raise SystemExit(7)")[0] == 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,12 @@ def test_nothing_but_calibration_data_is_given(converter: Converter) -> None:
         "--key": str(converter.keys.private),
         "-o": "o.eib",
     }
+
+
+def test_another_format_is_asked_for_by_name(converter: Converter) -> None:
+    other = replace(converter, model_format="tflite")
+    command = [str(part) for part in other.command(Path("m.onnx"), Path("c.npz"), Path("o.eib"))]
+    assert command[command.index("--format") + 1] == "tflite"
 
 
 def test_a_model_comes_out(converter: Converter, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def test_every_peer_has_a_worker_and_exact_versions() -> None:
 
 def test_an_environment_is_one_of_the_ignored_folders(tmp_path: Path) -> None:
     assert TINY.folder(tmp_path) == tmp_path / ".venv-peers-tiny"
+    assert Environment("tiny", (), prefix=".venv-").folder(tmp_path) == tmp_path / ".venv-tiny"
 
 
 def test_command_lines() -> None:
@@ -110,6 +111,18 @@ def test_another_python_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
     _interpreter(tmp_path / "python3.13", "echo 3 99")
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     assert find_python((3, 99)) == str(tmp_path / "python3.13")
+
+
+def test_a_python_may_be_too_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _interpreter(tmp_path / "python3.12", "echo 3 5")
+    _interpreter(tmp_path / "python3.13", "echo 3 7")
+    _interpreter(tmp_path / "python3.11", "echo 3 4")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert find_python((3, 3), (3, 4)) == str(tmp_path / "python3.11")
+    with pytest.raises(ToolError, match=r"needs Python 3\.1 to 3\.3, which"):
+        find_python((3, 1), (3, 3))
+    with pytest.raises(ToolError, match=r"needs Python 3\.3, which"):
+        find_python((3, 3), (3, 3))
 
 
 def test_a_python_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

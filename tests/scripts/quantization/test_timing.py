@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.quantization.timing import WARM_UP_ROUNDS, Latency, interleave, one_thread_run
+from scripts.quantization.timing import WARM_UP_ROUNDS, Latency, as_stored, interleave, one_thread_run
 from tests.fixtures.models import doubler
 from tests.fixtures.tflite import doubler as tflite_doubler
 
@@ -112,3 +112,21 @@ def test_a_tflite_model_takes_channels_last(tmp_path: Path) -> None:
     sample = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
     found = np.asarray(one_thread_run(path, sample)())
     np.testing.assert_array_equal(found[0], 2 * sample.transpose(1, 2, 0))
+
+
+def test_an_integer_input_is_quantized_by_its_own_scale(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(tflite_doubler(shape=(1, 4), quantization=(0.5, 3)))
+    detail = {"dtype": np.int8, "shape": [1, 4], "quantization": (0.5, 3)}
+    sample = np.array([0.0, 1.0, -1.2, 900.0], np.float32)
+    np.testing.assert_array_equal(as_stored(sample[None], detail), np.array([[3, 5, 1, 127]], np.int8))
+    assert np.asarray(one_thread_run(path, sample)()).dtype == np.int8
+
+
+@given(st.integers(1, 3), st.integers(2, 4), st.integers(5, 6))
+def test_only_images_that_lie_otherwise_are_turned(count: int, channels: int, side: int) -> None:
+    images = np.arange(count * channels * side * side, dtype=np.float32).reshape(count, channels, side, side)
+    last = {"dtype": np.float32, "shape": [1, side, side, channels], "quantization": (0.0, 0)}
+    turned = as_stored(images, last)
+    np.testing.assert_array_equal(turned, images.transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(as_stored(turned, last), turned)
