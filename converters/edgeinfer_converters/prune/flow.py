@@ -63,7 +63,7 @@ class Flow:
         return self.stretches.get(name)
 
     def put(self, name: str, axis: int, ids: Indices) -> Stretch:
-        """Let a tensor carry these channels, unless all are fixed, as they are if its shape is unknown."""
+        """Let a tensor carry these channels, unless all are fixed; without a known shape they become so."""
         stretch, shape = Stretch(name, axis, ids), self.shape(name)
         if name and (ids != FIXED).any():
             if shape is not None and shape[axis] == len(ids):

@@ -35,10 +35,10 @@ def _common_head(before: Shape, after: Shape, limit: int) -> int:
     return count
 
 
-def _uneven(table: Indices) -> Indices:
-    """The rows that have more than one number."""
-    uneven: Indices = table[(table != table[:, :1]).any(axis=1)]
-    return uneven
+def _uneven(table: Indices) -> list[Indices]:
+    """The rows that have more than one number, each once: those of a large plane are mostly the same."""
+    rows = table[(table != table[:, :1]).any(axis=1)]
+    return list({row.tobytes(): row for row in rows}.values())
 
 
 def _distinct(row: Indices) -> Indices:
