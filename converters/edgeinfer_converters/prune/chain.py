@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import onnx
 
 from edgeinfer.errors import ModelError
+from edgeinfer.frames import Array
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.gemms import fold_factors
 from edgeinfer_converters.graph.view import GraphView
@@ -21,6 +23,7 @@ from edgeinfer_converters.prune.importance import Reader, anchored, observe_gram
 from edgeinfer_converters.prune.probe import Probe
 from edgeinfer_converters.prune.selection import select
 from edgeinfer_converters.prune.surgery import keep_channels
+from edgeinfer_converters.prune.turn import turn_channels
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.pair import Samples
 
@@ -115,11 +118,19 @@ def survey(
     view = GraphView(model)
     grouping = find_groups(view)
     progress("looking at the channels")
-    grams = observe_grams(model, samples(), count)
+    # What is measured on samples that the least squares have seen is too good to be true.
+    probed = max(min(PROBED, count // 4), 1)
+    stride = max(count // probed, 1)
+    others = _Without(samples, stride)
+    grams = observe_grams(model, others(), count)
+    model, turned = turn_channels(model, grouping, grams)
+    if turned:
+        view = GraphView(model)
+        grams = observe_grams(model, others(), count)
     places = {node.name: index for index, node in enumerate(view.nodes)}
     read = [(group, readers_of(view, group)) for group in grouping.groups]
     known = [(group, readers) for group, readers in read if readers]
-    probe = Probe(model, samples(), min(PROBED, count))
+    probe = Probe(model, islice(samples(), 0, None, stride), probed)
     rankings: dict[str, Elimination] = {}
     curves: dict[str, Curve] = {}
     for group, readers in sorted(known, key=lambda one: _first(one[1], places)):
@@ -136,6 +147,19 @@ def survey(
         {name: curves[name] for name in names},
         cost_of(view, grouping),
     )
+
+
+@dataclass(frozen=True)
+class _Without:
+    """Samples without every n-th one; all of them where nothing else would be left."""
+
+    samples: Samples
+    stride: int
+
+    def __call__(self) -> Iterator[Mapping[str, Array]]:
+        for index, one in enumerate(self.samples()):
+            if self.stride == 1 or index % self.stride:
+                yield one
 
 
 def remove(

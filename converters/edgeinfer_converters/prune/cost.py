@@ -50,10 +50,9 @@ def _sides(view: GraphView, grouping: Grouping) -> tuple[dict[str, list[_Side]],
             inputs.setdefault(member.node, []).append(
                 _Side(group.name, group.channels, _part(view, member.activation))
             )
-        for member in (*group.producers, *group.carried):
-            outputs.setdefault(member.node, []).append(
-                _Side(group.name, group.channels, _part(view, member.activation))
-            )
+        for lane in group.tensors:
+            node = view.producers[lane.tensor].name
+            outputs.setdefault(node, []).append(_Side(group.name, group.channels, _part(view, lane)))
     return inputs, outputs
 
 

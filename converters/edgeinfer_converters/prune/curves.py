@@ -15,13 +15,13 @@ from onnx import numpy_helper
 
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.budget import Curve
-from edgeinfer_converters.prune.elimination import RIDGE, Elimination, Indices
-from edgeinfer_converters.prune.importance import Reader, gram_of
+from edgeinfer_converters.prune.elimination import Elimination, Indices
+from edgeinfer_converters.prune.importance import Reader, damped_gram_of
 from edgeinfer_converters.prune.moments import Floats
 from edgeinfer_converters.prune.probe import Probe
 from edgeinfer_converters.quantize.hessian import Gram, from_rows
 
-PARTS = (0.125, 0.25, 0.5, 0.75)
+PARTS = (0.1, 0.3, 0.7)
 """Of a group's channels, removed for a measurement."""
 
 
@@ -50,7 +50,7 @@ def without(
 ) -> dict[str, onnx.TensorProto]:
     """A reader's constants that ignore the channels `gone`, by name: the other weights and the bias make
     up for them."""
-    matrices = gram_of(reader, grams)
+    matrices = damped_gram_of(reader, grams)
     weights = np.stack(
         [
             _refitted(matrix, old, columns[gone].reshape(-1))
@@ -76,10 +76,7 @@ def _refitted(gram: Floats, weights: Floats, gone: Indices) -> Floats:
     found = np.zeros_like(weights)
     if not len(kept):
         return found
-    squares = np.diagonal(gram)
-    ridge = RIDGE * squares + 1e-6 * RIDGE * float(squares.mean()) + 1e-30
-    solved = np.linalg.solve(gram[np.ix_(kept, kept)] + np.diag(ridge[kept]), gram[kept] @ weights.T)
-    found[:, kept] = solved.T
+    found[:, kept] = np.linalg.solve(gram[np.ix_(kept, kept)], gram[kept] @ weights.T).T
     return found
 
 

@@ -31,8 +31,8 @@ Indices = npt.NDArray[np.intp]
 class Consumer:
     """A product that reads the units of a group.
 
-    `gram` (width, width) of its columns, `weights` (outputs, width); `columns` (units, size) are those of
-    each unit, filled up with -1. Columns of no unit stay. `power`: of its outputs, what errors are
+    `gram` (width, width) of its columns, damped, `weights` (outputs, width); `columns` (units, size) are those
+    of each unit, filled up with -1. Columns of no unit stay. `power`: of its outputs, what errors are
     relative to.
     """
 
@@ -56,6 +56,16 @@ class Elimination:
         """The units that stay when `count` do, sorted."""
         kept: Indices = np.sort(self.order[len(self.order) - count :])
         return kept
+
+
+def damped(gram: Floats, rows: int) -> Floats:
+    """A Gram matrix (width, width) of so many rows with a ridge: the fewer there are, the less is believed.
+
+    The ridge draws to the old weights; it is what cross-validation finds about right.
+    """
+    squares = np.diagonal(gram)
+    ridge = max(RIDGE, gram.shape[0] / max(rows, 1))
+    return gram + np.diag(ridge * squares + 1e-6 * ridge * float(squares.mean()) + 1e-30)
 
 
 def eliminate(consumers: Sequence[Consumer], units: int) -> Elimination:
@@ -86,9 +96,7 @@ class _State:
     """A consumer with some of its columns gone: rows and columns of the inverse that are no more are zero."""
 
     def __init__(self, consumer: Consumer) -> None:
-        squares = np.diagonal(consumer.gram)
-        ridge = RIDGE * squares + 1e-6 * RIDGE * float(squares.mean()) + 1e-30
-        self._inverse = np.linalg.inv(consumer.gram + np.diag(ridge))
+        self._inverse = np.linalg.inv(consumer.gram)
         self._weights = consumer.weights.copy()
         self._columns = consumer.columns
         self._power = max(consumer.power, 1e-30)

@@ -11,7 +11,7 @@ import onnx
 from edgeinfer.frames import Array
 from edgeinfer_converters.calibrate import stream
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.prune.elimination import Consumer, Elimination, Indices, eliminate
+from edgeinfer_converters.prune.elimination import Consumer, Elimination, Indices, damped, eliminate
 from edgeinfer_converters.prune.groups import Group, Lane
 from edgeinfer_converters.prune.moments import Floats
 from edgeinfer_converters.quantize.hessian import (
@@ -77,9 +77,7 @@ def readers_of(view: GraphView, group: Group) -> Sequence[Reader]:
 
 def rank(readers: Sequence[Reader], grams: Mapping[str, Gram], channels: int) -> Elimination:
     """The order in which channels go."""
-    return eliminate(
-        [one for reader in readers for one in _consumers(reader, grams[reader.node.name])], channels
-    )
+    return eliminate([one for reader in readers for one in _consumers(reader, grams)], channels)
 
 
 def anchored(ranking: Elimination, group: Group) -> Elimination:
@@ -97,12 +95,20 @@ def gram_of(reader: Reader, grams: Mapping[str, Gram]) -> Floats:
     return gram.centred() if reader.biased else gram.matrices
 
 
-def _consumers(reader: Reader, gram: Gram) -> list[Consumer]:
-    matrices = gram.centred() if reader.biased else gram.matrices
-    power = float(np.einsum("mow,mwv,mov->", reader.weights, matrices, reader.weights, optimize=True))
+def damped_gram_of(reader: Reader, grams: Mapping[str, Gram]) -> Floats:
+    """The same as far as the samples can be believed."""
+    rows = grams[reader.node.name].positions
+    return np.stack([damped(one, rows) for one in gram_of(reader, grams)])
+
+
+def _consumers(reader: Reader, grams: Mapping[str, Gram]) -> list[Consumer]:
+    gram = gram_of(reader, grams)
+    power = float(np.einsum("mow,mwv,mov->", reader.weights, gram, reader.weights, optimize=True))
     return [
         Consumer(matrix, weights, columns, power)
-        for matrix, weights, columns in zip(matrices, reader.weights, reader.columns, strict=True)
+        for matrix, weights, columns in zip(
+            damped_gram_of(reader, grams), reader.weights, reader.columns, strict=True
+        )
         if (columns >= 0).any()
     ]
 

@@ -9,14 +9,14 @@ from hypothesis import settings as options
 from hypothesis import strategies as st
 
 from edgeinfer_converters.prune import elimination
-from edgeinfer_converters.prune.elimination import Consumer, eliminate
+from edgeinfer_converters.prune.elimination import Consumer, damped, eliminate
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
 def consumer(x: np.ndarray, weights: np.ndarray, size: int = 1, first: int = 0) -> Consumer:
     """Of columns x (rows, width); unit by unit, `size` columns each, from column `first` on."""
-    gram = x.T @ x / len(x)
+    gram = damped(x.T @ x / len(x), 10_000)
     units = (x.shape[1] - first) // size
     columns = first + np.arange(units * size).reshape(units, size)
     return Consumer(gram, weights, columns, float(np.vdot(weights @ gram, weights)))
@@ -104,7 +104,7 @@ def test_more_columns_than_samples_are_no_failure() -> None:
 
 
 def test_nothing_that_is_read_costs_nothing() -> None:
-    found = eliminate([Consumer(np.zeros((3, 3)), np.ones((2, 3)), np.arange(3)[:, None], 0.0)], 3)
+    found = eliminate([Consumer(damped(np.zeros((3, 3)), 9), np.ones((2, 3)), np.arange(3)[:, None], 0.0)], 3)
     assert np.isfinite(found.errors).all()
 
 
@@ -134,9 +134,18 @@ def test_units_of_different_widths() -> None:
     """What a unit has less of than others stands alone."""
     rng = np.random.default_rng(7)
     x, weights = rng.normal(size=(200, 5)), rng.normal(size=(2, 5))
-    gram = x.T @ x / len(x)
+    gram = damped(x.T @ x / len(x), 10_000)
     columns = np.array([[0, 1], [2, -1], [3, 4], [-1, -1]])
     found = eliminate([Consumer(gram, weights, columns, float(np.vdot(weights @ gram, weights)))], 4)
     assert found.order[0] == 3
     assert found.errors[1] == 0
     assert found.errors[-1] == pytest.approx(1, abs=0.01)
+
+
+def test_few_rows_are_believed_less() -> None:
+    """Of a singular matrix of three rows, much seems to come for nothing; of more rows, less is added."""
+    gram = np.ones((4, 4))
+    added = [damped(gram, rows) - gram for rows in (3, 40, 10**9)]
+    np.testing.assert_allclose([one[0, 0] for one in added], [4 / 3, 0.1, 1e-3], rtol=1e-4)
+    assert all(np.count_nonzero(one) == 4 for one in added)
+    np.linalg.inv(damped(np.zeros((3, 3)), 0))
