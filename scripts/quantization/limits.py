@@ -17,6 +17,7 @@ import onnx
 import onnxruntime
 from onnx import numpy_helper
 
+from edgeinfer.backends.onnx import INTEGER_FUSIONS
 from edgeinfer.frames import Array
 from edgeinfer.profile import Integer, Profile, Runtime
 from edgeinfer_converters.graph.prepare import prepare
@@ -27,12 +28,13 @@ from edgeinfer_converters.progress import counted
 from edgeinfer_converters.quantize.operators import PRODUCTS, channel_axis
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.source import serialized
+from scripts.quantization.exact import SATURATES
 from scripts.quantization.results import Limits
 from scripts.quantization.tasks import Run, Zoo
 
 LARGEST = 127
 # Otherwise ONNX Runtime quantizes the weights of a float layer between integer tensors, and per tensor.
-KEEP_FLOAT_WEIGHTS = ["WeightBiasQuantization"]
+KEEP_FLOAT_WEIGHTS = list(INTEGER_FUSIONS) if SATURATES else ["WeightBiasQuantization"]
 
 
 def measure_limits(zoo: Zoo, task: str, profile: Profile) -> Limits:

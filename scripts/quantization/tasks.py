@@ -16,6 +16,7 @@ import numpy as np
 from edgeinfer.errors import MissingRuntimeError, UsageError
 from edgeinfer.frames import Array
 from edgeinfer.strict import Struct, decode_json
+from scripts.quantization.exact import exact_integers
 
 TASKS = ("resnet8", "kws_dscnn", "vww_mbv1", "mobilenetv2", "squeezenet", "yolox_nano")
 QUICK_TASKS = TASKS[:3]
@@ -70,7 +71,8 @@ class Zoo:
 
     def score(self, task: str, model: Path) -> Score:
         """What `zoo.py score` says of an .onnx or .tflite file."""
-        return parse_score(self.program.score(task, model))
+        with exact_integers():
+            return parse_score(self.program.score(task, model))
 
     def sqnr_db(self, task: str, reference: Run, other: Run) -> float:
         """The SQNR that `zoo.py score` would give, for models that need a session of their own."""

@@ -11,10 +11,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
-from edgeinfer.backends.onnx import INTEGER_FUSIONS
+from scripts.quantization.exact import exact_integers
 from scripts.quantization.measured_run import ToolError, last_words
 from scripts.quantization.tasks import Score, parse_score
 from scripts.tflite.anomaly import open_zoo_with_anomaly
@@ -41,19 +40,10 @@ def score_apart(zoo: Path, task: str, model: Path, *, simulate: bool = False) ->
 def main() -> None:
     """Score and print."""
     zoo, task, model = sys.argv[1:4]
-    if SIMULATE in sys.argv[4:]:
-        simulate_integers()
-    answer = open_zoo_with_anomaly(Path(zoo)).program.score(task, Path(model))
+    with exact_integers(needed=SIMULATE in sys.argv[4:]):
+        answer = open_zoo_with_anomaly(Path(zoo)).program.score(task, Path(model))
     # Its numbers are numpy's.
     print(json.dumps(answer, default=float))
-
-
-def simulate_integers() -> None:
-    """Let all sessions of this process run QDQ graphs as they are written. zoo.py makes its own."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession
-    onnxruntime.InferenceSession = partial(session, disabled_optimizers=list(INTEGER_FUSIONS))
 
 
 if __name__ == "__main__":

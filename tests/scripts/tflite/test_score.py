@@ -6,12 +6,10 @@ import subprocess
 from pathlib import Path
 
 import onnx
-import onnxruntime
 import pytest
 
-from edgeinfer.backends.onnx import INTEGER_FUSIONS
 from scripts.quantization.measured_run import ToolError
-from scripts.tflite.score import score_apart, simulate_integers
+from scripts.tflite.score import score_apart
 from tests.fixtures.models import doubler
 
 PROGRAM = """
@@ -61,16 +59,3 @@ def test_one_that_hangs_is_given_up(zoo: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(ToolError, match="not scored after"):
         score_apart(zoo, "small", zoo / "model.onnx")
-
-
-def test_simulated_sessions_have_no_integer_kernels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    given: dict[str, object] = {}
-
-    def session(path: str, **keywords: object) -> str:
-        given.update(keywords)
-        return path
-
-    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
-    simulate_integers()
-    assert onnxruntime.InferenceSession("m.onnx") == "m.onnx"
-    assert given == {"disabled_optimizers": list(INTEGER_FUSIONS)}
