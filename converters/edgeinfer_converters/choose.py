@@ -68,7 +68,7 @@ def make_plans(source: ModelFormat, profile: Profile, wishes: Wishes, *, quantiz
     `quantized`: it holds integer operators already, and is packed as it is.
     Raises UsageError for what cannot be built, CompatibilityError where the device has no such runtime.
     """
-    _refuse_unbuilt(wishes)
+    _check_pruning(wishes, quantized=quantized)
     if quantized or (source == "tflite" and _stays_tflite(profile, wishes)):
         return (_packed(source, profile, wishes, quantized=quantized),)
     if wishes.model_format != "auto":
@@ -135,17 +135,28 @@ def same_instruction_set(host: Host, profile: Profile) -> bool:
     )
 
 
-def _refuse_unbuilt(wishes: Wishes) -> None:
-    if wishes.prune != "none":
+def _check_pruning(wishes: Wishes, *, quantized: bool) -> None:
+    if wishes.prune == "auto":
         raise UsageError(
-            f"--prune {wishes.prune}: this version does not prune",
-            hint="what works: --prune none, which is the default",
+            "--prune auto: this version does not choose the ratio itself", hint="give one, as in --prune 0.2"
+        )
+    if wishes.prune != "none" and quantized:
+        raise UsageError(
+            f"--prune {wishes.prune}: a model that is quantized already is packed as it is",
+            hint="leave --prune out, or convert the float model it was made from",
+        )
+    if wishes.prune != "none" and not wishes.calibrated:
+        raise UsageError(
+            f"--prune {wishes.prune} needs --calibration: what a channel is worth is learnt from data",
+            hint="give some hundred typical inputs: a folder of images, a .npz, a .csv or a video",
         )
 
 
 def _stays_tflite(profile: Profile, wishes: Wishes) -> bool:
     """Whether a float TFLite model is packed as it is: it is float32, and nothing else is asked for."""
     if wishes.model_format == "onnx" or profile.runtime_for(RUNTIMES["tflite"]) is None:
+        return False
+    if wishes.prune != "none":
         return False
     return wishes.precision == "float32" or (wishes.precision == "auto" and not wishes.calibrated)
 

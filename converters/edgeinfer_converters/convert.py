@@ -72,7 +72,8 @@ def build(options: BuildOptions) -> Report:
     emitted = outcome.chosen
     spec = _with_threshold(workshop, emitted)
     golden, golden_count = _golden(workshop, emitted, spec)
-    decisions = (*plan.decisions, *outcome.decisions)
+    pruned = workshop.smaller
+    decisions = (*plan.decisions, *(pruned.decisions if pruned else ()), *outcome.decisions)
     parcel = Parcel(
         model=emitted.data,
         model_format=plan.model_format,
@@ -84,7 +85,7 @@ def build(options: BuildOptions) -> Report:
         golden=golden,
         provenance=_provenance(options, workshop.data, emitted, decisions),
     )
-    warnings = (*plan.warnings, *_advice(options, workshop, emitted))
+    warnings = (*plan.warnings, *(pruned.warnings if pruned else ()), *_advice(options, workshop, emitted))
     announce(f"writing {options.output.name}")
     pack(parcel, options.output, key)
     report = _report(options, workshop, parcel, outcome, golden_count, warnings)

@@ -31,6 +31,7 @@ from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.ranges import CHOICES, Method
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.shelf import Shelved, shelve
+from edgeinfer_converters.smaller import Smaller
 from edgeinfer_converters.source import Source, serialized
 from edgeinfer_converters.verify import Comparison, compare
 
@@ -46,7 +47,7 @@ class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
     `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
     `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model.
-    `as_is`: the inputs that keep the source model's order of axes."""
+    `as_is`: the inputs that keep the source model's order of axes. `smaller`: how `prepared` was pruned."""
 
     source: Source
     prepared: Shelved | None
@@ -63,6 +64,7 @@ class Workshop:
     model_format: ModelFormat = "onnx"
     as_is: frozenset[str] = frozenset()
     oddities: Oddities = field(default_factory=Oddities)
+    smaller: Smaller | None = None
     _calibrations: list[Calibration] = field(default_factory=list)
 
     @property

@@ -19,6 +19,7 @@ from edgeinfer_converters.options import BuildOptions
 from edgeinfer_converters.progress import announce
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.shelf import Shelved, shelve
+from edgeinfer_converters.smaller import make_smaller
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, serialized
 from edgeinfer_converters.threshold import needs_threshold
 
@@ -52,6 +53,10 @@ def furnish(
         effort=options.effort,
         as_is=frozenset(one.name for one in spec.input if isinstance(one, TensorInput)),
     )
+    if options.prune != "none" and prepared is not None:
+        multiple = profile.limits.channel_multiple
+        smaller = make_smaller(prepared, first.data.calibration, options.prune, multiple)
+        first = replace(first, prepared=smaller.prepared, smaller=smaller)
     return tuple(_for_plan(first, plan) for plan in plans)
 
 

@@ -121,14 +121,26 @@ def test_what_cannot_run_is_refused() -> None:
     [
         (Wishes(precision="int8"), "needs --calibration", "a folder of images"),
         (Wishes(precision="mixed"), "--precision mixed needs --calibration", "a folder of images"),
-        (Wishes(prune="auto"), "does not prune", "--prune none"),
-        (Wishes(prune="0.3"), "--prune 0.3", "--prune none"),
+        (Wishes(prune="auto", calibrated=True), "does not choose the ratio", "--prune 0.2"),
+        (Wishes(prune="0.3"), "--prune 0.3 needs --calibration", "a folder of images"),
     ],
 )
 def test_what_is_refused_says_what_works(wishes: Wishes, message: str, hint: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         plan(wishes)
     assert hint in caught.value.hint
+
+
+def test_what_is_quantized_is_not_pruned() -> None:
+    with pytest.raises(UsageError, match="quantized already") as caught:
+        plan(Wishes(prune="0.3", calibrated=True), quantized=True)
+    assert "leave --prune out" in caught.value.hint
+
+
+def test_a_tflite_model_that_is_pruned_does_not_stay_as_it_is() -> None:
+    wishes = Wishes(precision="float32", prune="0.3", calibrated=True)
+    assert tried(plan(wishes, source="tflite")) == ["float32"]
+    assert tried(plan(Wishes(precision="float32", calibrated=True), source="tflite")) == ["as-is"]
 
 
 @pytest.mark.parametrize("source", ["tflite", "onnx"])

@@ -573,6 +573,25 @@ def test_bad_calibration(work: Path, fault: str, capsys: pytest.CaptureFixture[s
     refused(work, message, capsys, "--calibration", "cal.npz")
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("model_format", ["onnx", "tflite"])
+def test_a_pruned_model_is_smaller_and_says_what_went(
+    work: Path, precision: str, model_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--calibration", "cal", "--precision", precision, "--format", model_format)
+    assert build(*arguments) == 0
+    whole = len(opened().model())
+    Path("out.eib").unlink()
+    capsys.readouterr()
+    assert build(*arguments, "--prune", "0.1", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert len(opened().model()) < whole
+    pruning = [one for one in report["decisions"] if one["what"] == "pruning"]
+    assert pruning[0]["choice"].endswith("% of the multiply-accumulates")
+    assert any("channels" in one["reason"] for one in pruning[1:])
+    assert max(report["comparison"]["sqnr_db"].values()) < 100  # it is compared with the model as it came
+
+
 def test_unreadable_images(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("03.png", "04.png", "05.png"):
         (work / "cal" / name).write_bytes(b"broken")
@@ -588,7 +607,8 @@ def test_unreadable_images(work: Path, capsys: pytest.CaptureFixture[str]) -> No
         (("--report", "labels.txt"), "labels.txt: is a file", 2),
         (("--precision", "int8"), "needs --calibration", 2),
         (("--precision", "mixed"), "--precision mixed needs --calibration", 2),
-        (("--prune", "0.5"), "does not prune", 2),
+        (("--prune", "0.5"), "--prune 0.5 needs --calibration", 2),
+        (("--prune", "0.99", "--calibration", "cal"), "of this model can be removed", 1),
         (("-o", "."), "is a folder", 1),
         (("-o", "gone/out.eib"), "gone: no such folder", 1),
     ],
