@@ -84,7 +84,7 @@ def build(options: BuildOptions) -> Report:
         golden=golden,
         provenance=_provenance(options, workshop.data, emitted, decisions),
     )
-    warnings = (*plan.warnings, *_advice(options, workshop, emitted))
+    warnings = (*plan.warnings, *workshop.warnings, *_advice(options, workshop, emitted))
     announce(f"writing {options.output.name}")
     pack(parcel, options.output, key)
     report = _report(options, workshop, parcel, outcome, golden_count, warnings)

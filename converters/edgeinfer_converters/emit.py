@@ -47,7 +47,7 @@ class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
     `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
     `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model.
-    `forms`: how a TFLite file takes its inputs."""
+    `forms`: how a TFLite file takes its inputs. `warnings`: what the user should know of the graph."""
 
     source: Source
     prepared: Shelved | None
@@ -63,6 +63,7 @@ class Workshop:
     effort: str = "default"
     model_format: ModelFormat = "onnx"
     forms: InputForms = PLAIN
+    warnings: tuple[str, ...] = ()
     oddities: Oddities = field(default_factory=Oddities)
     _calibrations: list[Calibration] = field(default_factory=list)
 

@@ -36,7 +36,8 @@ class Curve:
 def allocate(curves: Mapping[str, Curve], cost: Cost, share: float, multiple: int) -> dict[str, int]:
     """How many channels each group keeps for `share` of the cost to go, or as much as can go.
 
-    What is kept is all, or a multiple of `multiple`. The order of the groups decides between equals.
+    What is kept is all, or a multiple of `multiple`; of less in groups that are small. The order of the
+    groups decides between equals.
     """
     kept = {name: curve.channels for name, curve in curves.items()}
     most = (1 - share) * cost(kept)
@@ -69,9 +70,18 @@ def _given_back(
 
 def sizes(curve: Curve, multiple: int) -> list[int]:
     """The numbers of channels that may stay, most first."""
-    largest = (curve.channels - 1) // multiple * multiple
+    step = step_of(curve.channels, multiple)
+    largest = (curve.channels - 1) // step * step
     least = max(curve.least, 1)
-    return [curve.channels, *(n for n in range(largest, 0, -multiple) if n >= least)]
+    return [curve.channels, *(n for n in range(largest, 0, -step) if n >= least)]
+
+
+def step_of(channels: int, multiple: int) -> int:
+    """The multiple, or the largest half of a half of it of which a group has two."""
+    step = multiple
+    while step > 1 and channels < 2 * step:
+        step //= 2
+    return step
 
 
 def _next(curve: Curve, kept: int, multiple: int) -> int:

@@ -31,8 +31,8 @@ Indices = npt.NDArray[np.intp]
 class Consumer:
     """A product that reads the units of a group.
 
-    `gram` (width, width) of its columns, damped, `weights` (outputs, width); `columns` (units, size) are
-    those of each unit, filled up with -1. Columns of no unit stay. `power`: of its outputs, what errors are
+    `gram` (width, width) of its columns, damped, `weights` (outputs, width); `columns` (units, size): those
+    of each unit, filled up with -1. Columns of no unit stay. `power`: of its outputs, what errors are
     relative to.
     """
 

@@ -8,7 +8,7 @@ Source: He, Zhang, Sun, "Channel Pruning for Accelerating Very Deep Neural Netwo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -91,6 +91,17 @@ def moments_of(columns: Array, targets: Array) -> Moments:
         y=y.sum(axis=1, dtype=np.float64),
         count=x.shape[1],
     )
+
+
+def with_targets(known: Moments, rows: Iterable[tuple[Array, Array]]) -> Moments:
+    """The moments of the same columns, (rows, groups, width) each, with other targets."""
+    yx, yy, y = np.zeros_like(known.yx), np.zeros_like(known.yy), np.zeros_like(known.y)
+    for columns, targets in rows:
+        by_group = np.ascontiguousarray(targets.transpose(1, 2, 0), np.float32)
+        yx += by_group @ np.ascontiguousarray(columns.transpose(1, 0, 2), np.float32)
+        yy += np.square(by_group, dtype=np.float64).sum(axis=2)
+        y += by_group.sum(axis=2, dtype=np.float64)
+    return replace(known, yx=yx, yy=yy, y=y)
 
 
 def total_of(parts: Iterable[Moments]) -> Moments:

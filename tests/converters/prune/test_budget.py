@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeinfer_converters.prune.budget import Curve, allocate, sizes
+from edgeinfer_converters.prune.budget import Curve, allocate, sizes, step_of
 
 
 def curve(*damages: float, least: int = 1) -> Curve:
@@ -50,7 +50,23 @@ def test_sizes_are_all_or_multiples(multiple: int, channels: int, least: int) ->
     found = sizes(Curve(np.zeros(channels + 1), least), multiple)
     assert found[0] == channels
     assert found == sorted(set(found), reverse=True)
-    assert all(n % multiple == 0 and n >= least for n in found[1:])
+    step = step_of(channels, multiple)
+    assert all(n % step == 0 and n >= least for n in found[1:])
+    assert len(found) > 1 or channels < least + step
+
+
+def test_small_groups_go_in_smaller_steps() -> None:
+    assert [step_of(channels, 8) for channels in (64, 17, 16, 15, 8, 6, 3, 2, 1)] == [
+        8,
+        8,
+        8,
+        4,
+        4,
+        2,
+        1,
+        1,
+        1,
+    ]
 
 
 @given(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeinfer_converters.prune.moments import moments_of, total_of
+from edgeinfer_converters.prune.moments import moments_of, total_of, with_targets
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -55,3 +55,14 @@ def test_sums_stay_as_they_were_when_means_are_made() -> None:
     before = found.xx.copy()
     found.covariances(centred=True)
     np.testing.assert_array_equal(found.xx, before)
+
+
+@given(seed=SEEDS, cut=st.integers(1, 29))
+def test_other_targets_for_the_same_columns(seed: int, cut: int) -> None:
+    x, y = rows_of(seed)
+    other = 2 - y
+    found = with_targets(moments_of(x, y), [(x[:cut], other[:cut]), (x[cut:], other[cut:])])
+    expected = moments_of(x, other)
+    assert found.count == expected.count
+    for name in ("xx", "yx", "yy", "x", "y"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-4, atol=1e-3)

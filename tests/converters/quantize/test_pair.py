@@ -59,6 +59,11 @@ def test_a_changed_constant_counts_from_there_on() -> None:
         np.testing.assert_allclose(right["c"], 2 * left["c"], rtol=1e-5)
 
 
+def test_waiting_takes_what_the_widest_place_takes() -> None:
+    """Behind the second convolution the skip and its result wait: 256 floats each."""
+    assert waiting_bytes(half_of(residual()).model) == 2 * 4 * 256
+
+
 def test_little_memory_means_few_samples_and_more_of_them_where_tensors_are_smaller() -> None:
     model = residual()
     asked = 0
