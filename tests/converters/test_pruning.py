@@ -10,7 +10,8 @@ import onnx
 import pytest
 
 from edgeinfer.errors import ModelError
-from edgeinfer.profile import load_profile
+from edgeinfer.profile import Profile, load_profile
+from edgeinfer.strict import replace as with_changes
 from edgeinfer_converters import pruning
 from edgeinfer_converters.choose import Candidate, Plan
 from edgeinfer_converters.emit import Workshop
@@ -32,9 +33,7 @@ def shop(folder: Path) -> tuple[Workshop, ...]:
     return (replace(made, profile=profile),)
 
 
-def replace_limits(made: Workshop) -> object:
-    from edgeinfer.strict import replace as with_changes
-
+def replace_limits(made: Workshop) -> Profile:
     limits = with_changes(made.profile.limits, channel_multiple=2)
     return with_changes(made.profile, limits=limits)
 
@@ -74,7 +73,8 @@ def test_auto_takes_the_largest_share_that_the_budget_bears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bearable: float
 ) -> None:
     workshops = shop(tmp_path)
-    whole, tried = macs(workshops[0].graph), []
+    whole = macs(workshops[0].graph)
+    tried: list[float] = []
 
     def judged(comparison: Comparison, _: float) -> str:
         share = tried[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -20,7 +22,7 @@ COUNT = 40
 
 
 def pruned_and_mended(
-    model: onnx.ModelProto, kept: dict[str, list[int]], **options: bool
+    model: onnx.ModelProto, kept: dict[str, list[int]], **options: Any
 ) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[Repair, ...]]:
     grouping = grouping_of(model)
     smaller = keep_channels(model, grouping, kept)

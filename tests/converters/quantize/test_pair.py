@@ -11,7 +11,7 @@ from onnx import numpy_helper
 
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.weights import outlined
-from edgeinfer_converters.quantize.pair import Half, Pair, copied
+from edgeinfer_converters.quantize.pair import Half, Pair, copied, waiting_bytes
 from tests.fixtures.graphs import residual, run, samples_of
 
 COUNT = 5
