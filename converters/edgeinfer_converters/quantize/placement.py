@@ -38,7 +38,8 @@ class Placement:
     `nodes`: names of integer operators. `tensors`: activations that are quantized, in topological order.
     `absorbed`: for the output of each integer operator that a clamp follows, that clamp's output.
     `leader`: for each quantized tensor the one whose scale it has. `floats`: products that stay float,
-    with the reason.
+    with the reason. `finals`: results of integer products that only floats are read from, where the runtime
+    gives integers only.
     """
 
     nodes: frozenset[str]
@@ -46,6 +47,7 @@ class Placement:
     absorbed: Mapping[str, str]
     leader: Mapping[str, str]
     floats: Mapping[str, str]
+    finals: frozenset[str] = frozenset()
 
 
 def place(
@@ -61,7 +63,16 @@ def place(
     absorbed = dict(_absorbed(view, nodes))
     float_results = frozenset[str]() if integer_results else FLOAT_RESULT
     tensors = tuple(dict.fromkeys(_quantized(view, nodes, absorbed, float_results)))
-    return Placement(nodes, tensors, absorbed, _leaders(view, nodes, tensors), floats)
+    finals = frozenset(_finals(view, nodes, tensors)) if integer_results else frozenset[str]()
+    return Placement(nodes, tensors, absorbed, _leaders(view, nodes, tensors), floats, finals)
+
+
+def _finals(view: GraphView, nodes: frozenset[str], tensors: tuple[str, ...]) -> Iterator[str]:
+    for name in tensors:
+        producer = view.producers.get(name)
+        read = any(reader.name in nodes for reader in view.readers.get(name, ()))
+        if producer is not None and producer.op_type in PRODUCTS and not read:
+            yield name
 
 
 def observed_tensors(view: GraphView) -> tuple[str, ...]:

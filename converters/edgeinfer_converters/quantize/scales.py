@@ -25,7 +25,9 @@ def choose_scales(
         group = frozenset(members)
         seen = merge([one for name in members for one in _histograms(view, ranges, name, group)])
         behind = activation_behind(view, members[0]) if len(members) == 1 else IDENTITY
-        affine = choose(seen, form, method, behind)
+        # What the model says is not clipped: TFLite files have nine bits for it (`tflite.finer`).
+        rule: Method = "minmax" if members[0] in placement.finals else method
+        affine = choose(seen, form, rule, behind)
         if seen.minimum >= 0 and seen.maximum <= 1 and any(_is_gate(view, name) for name in members):
             affine = affine_of(0.0, 1.0, form)
         chosen.update(dict.fromkeys(members, affine))

@@ -14,11 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from edgeinfer.frames import Array
+from edgeinfer_converters.graph.macs import count_macs
+from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import UnsupportedError
@@ -77,9 +80,15 @@ class Lowering:
     outputs: dict[str, Layout] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
     fused: set[str] = field(default_factory=set)
+    unrounded: set[str] = field(default_factory=set)
     _copies: dict[tuple[int, str, tuple[int, ...]], int] = field(default_factory=dict)
 
     # -- what is known
+
+    @cached_property
+    def macs(self) -> Mapping[str, int]:
+        """Multiply-accumulates by the name of the node."""
+        return count_macs(infer_shapes(self.view.model))
 
     def shape(self, name: str) -> Shape:
         """The ONNX shape."""

@@ -34,12 +34,16 @@ class Product:
         scales = self.weights.scales.reshape(-1)
         quant = Quant(tuple(scales.tolist()), (0,) * len(scales), axis if len(scales) > 1 else 0)
         stored = at.graph.constant(integers, f"{self.name}_weights", quant)
-        steps = scales.astype(np.float64) * self.source.scales[0]
-        real = np.zeros(integers.shape[axis]) if self.bias is None else self.bias.astype(np.float64)
-        bias = np.rint(real / steps).clip(-_BIAS_LIMIT, _BIAS_LIMIT)
-        steps = np.broadcast_to(steps, scales.shape).astype(np.float32)
-        by_channel = Quant(tuple(steps.tolist()), (0,) * len(steps), 0)
-        return stored, at.graph.constant(bias.astype(np.int32), f"{self.name}_bias", by_channel)
+        return stored, self.write_bias(at, integers.shape[axis])
+
+    def write_bias(self, at: Lowering, channels: int, shift: float = 0.0) -> int:
+        """Store the bias less a shift, at the scale of the sums."""
+        steps = self.weights.scales.reshape(-1).astype(np.float64) * self.source.scales[0]
+        real = np.zeros(channels) if self.bias is None else self.bias.astype(np.float64)
+        bias = np.rint((real - shift) / steps).clip(-_BIAS_LIMIT, _BIAS_LIMIT)
+        scales = tuple(steps.astype(np.float32).tolist())
+        by_channel = Quant(scales, (0,) * len(scales), 0)
+        return at.graph.constant(bias.astype(np.int32), f"{self.name}_bias", by_channel)
 
 
 def integer_product(node: Node, at: Lowering, result: str) -> Product | None:

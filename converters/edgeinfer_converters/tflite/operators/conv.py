@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgeinfer_converters.tflite.finer import is_worth_it, write_finer
 from edgeinfer_converters.tflite.fusing import fuse_activation
 from edgeinfer_converters.tflite.images import ordered, read_image, two_axes, with_height, write_image
 from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.steps import cut_axis, joined, shape_of
+from edgeinfer_converters.tflite.tensors import Quant
 from edgeinfer_converters.tflite.weights import Product, integer_product, real_bias
 from edgeinfer_converters.tflite.windows import Window, window_of
 
@@ -44,20 +46,27 @@ def _over_two_axes(
     filters, channels = at.shape(node.inputs[1])[0], at.shape(node.inputs[0])[1]
     depthwise = node.integer("group", 1) == channels > 1
     weights, bias = _weights(node, at, product, filters, depthwise=depthwise)
-    return at.add(
-        "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
-        [pixels, weights, bias],
-        _shape(at, result),
-        "float32" if product is None else "int8",
-        None if product is None else product.result,
-        padding=padding,
-        strideH=window.strides[0],
-        strideW=window.strides[1],
-        dilationHFactor=window.dilations[0],
-        dilationWFactor=window.dilations[1],
-        fusedActivationFunction=activation,
-        **({"depthMultiplier": filters // channels} if depthwise else {}),
-    )
+
+    def compute(bias: int, quant: Quant | None) -> int:
+        return at.add(
+            "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
+            [pixels, weights, bias],
+            _shape(at, result),
+            "float32" if quant is None else "int8",
+            quant,
+            padding=padding,
+            strideH=window.strides[0],
+            strideW=window.strides[1],
+            dilationHFactor=window.dilations[0],
+            dilationWFactor=window.dilations[1],
+            fusedActivationFunction=activation,
+            **({"depthMultiplier": filters // channels} if depthwise else {}),
+        )
+
+    if product is not None and is_worth_it(node, at, result, activation):
+        shifted = lambda shift, quant: compute(product.write_bias(at, filters, shift), quant)  # noqa: E731
+        return write_finer(at, product, result, shifted)
+    return compute(bias, None if product is None else product.result)
 
 
 def _weights(

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgeinfer_converters.tflite.broadcast import expand
 from edgeinfer_converters.tflite.faults import UnsupportedError
+from edgeinfer_converters.tflite.finer import is_worth_it, write_finer
 from edgeinfer_converters.tflite.fusing import fuse_activation
 from edgeinfer_converters.tflite.layouts import plain
 from edgeinfer_converters.tflite.lowering import Lowering, Table
@@ -78,16 +79,24 @@ def _fully_connected(node: Node, at: Lowering, *, transposed: bool, bias: str) -
         if order:
             integers = integers[:, list(order.positions)]
         weights, vector = product.write(at, integers, 0)
-    written = at.add(
-        "FULLY_CONNECTED",
-        [source, weights, vector],
-        at.shape(result),
-        "float32" if product is None else "int8",
-        None if product is None else product.result,
-        fusedActivationFunction=activation,
-        keepNumDims=at.rank(result) > 2,
-    )
-    at.write(result, written)
+
+    def compute(bias: int, quant: Quant | None) -> int:
+        return at.add(
+            "FULLY_CONNECTED",
+            [source, weights, bias],
+            at.shape(result),
+            "float32" if quant is None else "int8",
+            quant,
+            fusedActivationFunction=activation,
+            keepNumDims=at.rank(result) > 2,
+        )
+
+    if product is not None and is_worth_it(node, at, result, activation):
+        width = at.shape(result)[-1]
+        shifted = lambda shift, quant: compute(product.write_bias(at, width, shift), quant)  # noqa: E731
+        at.write(result, write_finer(at, product, result, shifted))
+        return
+    at.write(result, compute(vector, None if product is None else product.result))
 
 
 class _Order:

@@ -17,7 +17,7 @@ def quantize_linear(node: Node, at: Lowering) -> None:
     if quant is None:
         affine.quantize(node, at)
         return
-    if name in at.values and at.quant(name) is not None:
+    if name in at.unrounded or (name in at.values and at.quant(name) is not None):
         at.values[result] = at.values[name]
         return
     layout = at.layout(name)
