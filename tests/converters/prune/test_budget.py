@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeinfer_converters.prune.budget import Curve, allocate, sizes, step_of
+from edgeinfer_converters.prune.budget import Cost, Curve, allocate, sizes, step_of
 
 
 def curve(*damages: float, least: int = 1) -> Curve:
     return Curve(np.array([0.0, *np.cumsum(damages)]), least)
 
 
-def weighted(**prices: float):  # a Cost
+def weighted(**prices: float) -> Cost:
     return lambda kept: sum(price * kept[name] for name, price in prices.items())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import pytest
@@ -57,7 +59,7 @@ def redundant() -> onnx.ModelProto:
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
 @pytest.mark.parametrize("make", [redundant, bottlenecks, classifier])
-def test_the_share_goes_and_the_report_says_so(make, share: float) -> None:  # makes a model
+def test_the_share_goes_and_the_report_says_so(make: Callable[[], onnx.ModelProto], share: float) -> None:
     model = make()
     found = pruned(model, share)
     before, after = (sum(count_macs(one).values()) for one in (model, found.model))
@@ -70,7 +72,7 @@ def test_the_share_goes_and_the_report_says_so(make, share: float) -> None:  # m
 
 
 @pytest.mark.parametrize("make", [redundant, bottlenecks])
-def test_far_less_is_lost_than_by_magnitude(make) -> None:  # makes a model
+def test_far_less_is_lost_than_by_magnitude(make: Callable[[], onnx.ModelProto]) -> None:
     model = make()
     found = pruned(model, 0.3)
     assert error(model, found.model) < 0.34 * error(model, plain(model, 0.3))

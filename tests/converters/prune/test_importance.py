@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -27,12 +28,12 @@ from tests.fixtures.pruning import grouping_of, only
 COUNT = 20
 
 
-def relu_between(first: np.ndarray, second: np.ndarray):  # a model
+def relu_between(first: np.ndarray, second: np.ndarray) -> onnx.ModelProto:
     nodes = [conv("x", "a"), helper.make_node("Relu", ["a"], ["b"], "relu"), conv("b", "y", "v")]
     return add_biases(graph_of(nodes, (1, len(second), 8, 8), {"w": first, "v": second}))
 
 
-def order_of(model, count=COUNT):  # a model, an Elimination
+def order_of(model: onnx.ModelProto, count: int = COUNT) -> Elimination:
     view = GraphView(model)
     (group,) = grouping_of(model).groups
     grams = observe_grams(model, samples_of(model, count), count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -14,7 +15,7 @@ from tests.fixtures.graphs import conv, filters, graph_of
 from tests.fixtures.pruning import branches, grouping_of
 
 
-def two_layers(scales: list[float]):  # a model
+def two_layers(scales: list[float]) -> onnx.ModelProto:
     weights = filters(8, 4) / np.linalg.norm(filters(8, 4).reshape(8, -1), axis=1).reshape(-1, 1, 1, 1)
     weights = weights * np.array(scales).reshape(-1, 1, 1, 1)
     nodes = [conv("x", "a"), helper.make_node("Relu", ["a"], ["b"], "relu"), conv("b", "y", "v")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 import pytest
@@ -69,7 +71,7 @@ def test_memory_bounds_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MEMORY_BYTES", 1)
     taken = 0
 
-    def samples():  # inputs
+    def samples() -> Iterator[dict[str, np.ndarray]]:
         nonlocal taken
         for one in samples_of(model, COUNT):
             taken += 1

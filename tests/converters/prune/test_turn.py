@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -88,7 +89,7 @@ def test_sums_of_several_producers_turn_together() -> None:
 
 @pytest.mark.parametrize("kind", ["GlobalAveragePool", "MaxPool"])
 def test_averages_turn_and_maxima_do_not(kind: str) -> None:
-    attributes = {"kernel_shape": [2, 2]} if kind == "MaxPool" else {}
+    attributes: dict[str, Any] = {"kernel_shape": [2, 2]} if kind == "MaxPool" else {}
     nodes = [
         conv("x", "a"),
         helper.make_node(kind, ["a"], ["b"], "pool", **attributes),
