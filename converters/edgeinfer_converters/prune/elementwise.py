@@ -16,7 +16,7 @@ UNARY = frozenset(
         *("Tanh", "ThresholdedRelu"),
     }
 )
-"""Further inputs of these are single numbers."""
+"""Further inputs of these are single numbers, which no selection can take away."""
 
 BINARY = frozenset(
     {
@@ -32,8 +32,6 @@ def unary(node: onnx.NodeProto, flow: Flow) -> str | None:
     source = flow.at(node.input[0])
     if len([name for name in node.output if name]) > 1:
         return "it has more than one result"
-    if any(flow.at(name) for name in node.input[1:]):
-        return "its parameters are computed"
     if source is not None:
         flow.put(node.output[0], source.axis, source.ids)
     return None

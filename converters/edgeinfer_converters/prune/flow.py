@@ -63,10 +63,13 @@ class Flow:
         return self.stretches.get(name)
 
     def put(self, name: str, axis: int, ids: Indices) -> Stretch:
-        """Let a tensor carry these channels, unless all of them are fixed."""
-        stretch = Stretch(name, axis, ids)
+        """Let a tensor carry these channels, unless all are fixed; without a known shape they become so."""
+        stretch, shape = Stretch(name, axis, ids), self.shape(name)
         if name and (ids != FIXED).any():
-            self.stretches[name] = stretch
+            if shape is not None and shape[axis] == len(ids):
+                self.stretches[name] = stretch
+            else:
+                self.freeze_ids(ids.tolist(), f"the shape of `{name}` is not known")
         return stretch
 
     def shape(self, name: str) -> Shape | None:

@@ -6,8 +6,10 @@ tensors of an ONNX graph, of which one axis carries channels.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from edgeinfer_converters.graph.classes import Classes, Indices
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.flow import FIXED, Flow, Role, Stretch
 from edgeinfer_converters.prune.follow import follow
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +116,8 @@ class _Sorter:
             int(family): np.unique(self._roots[self._families == family])
             for family in np.unique(self._families)
         }
+        self._records = self._by_family([(record.activation, record) for record in flow.records])
+        self._stretches = self._by_family([(one, one) for one in flow.stretches.values()])
 
     def grouping(self) -> Grouping:
         reasons = self._reasons()
@@ -127,6 +133,14 @@ class _Sorter:
         order = {name: index for index, node in enumerate(self._flow.view.nodes) for name in node.output}
         groups = tuple(self._group(family, name) for family, name in names.items())
         return Grouping(groups, tuple(sorted(frozen.items(), key=lambda item: order[item[0]])))
+
+    def _by_family(self, items: list[tuple[Stretch, _Item]]) -> dict[int, list[_Item]]:
+        """The items that each family takes part in by its channels on their stretches."""
+        found: defaultdict[int, list[_Item]] = defaultdict(list)
+        for stretch, item in items:
+            for family in np.unique(self._families[stretch.ids[stretch.ids != FIXED]]).tolist():
+                found[family].append(item)
+        return found
 
     def _join(self) -> Indices:
         """The family of each member: of all that the producers of a class make."""
@@ -153,7 +167,7 @@ class _Sorter:
     def _group(self, family: int, name: str) -> Group:
         members = {role: tuple(self._members(role, family)) for role in Role}
         counts = [np.bincount(one.activation.channels).max() for one in members[Role.PRODUCER]]
-        tensors = tuple(filter(None, (self._lane(one, family) for one in self._flow.stretches.values())))
+        tensors = tuple(filter(None, (self._lane(one, family) for one in self._stretches[family])))
         return Group(
             name=name,
             channels=len(self._numbers[family]),
@@ -166,7 +180,7 @@ class _Sorter:
         )
 
     def _members(self, role: Role, family: int) -> Iterator[Member]:
-        for record in self._flow.records:
+        for record in self._records[family]:
             activation = self._lane(record.activation, family) if record.role is role else None
             if activation is not None:
                 lanes = [self._lane(one, family) for one in record.constants]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
@@ -17,7 +18,8 @@ def mask_channels(model: onnx.ModelProto, grouping: Grouping, kept: Kept) -> onn
     """A model of the same shapes, whose products read zeros where `keep_channels` would remove channels.
 
     It computes what the smaller model does, as products alone add channels up, and all else works on each
-    by itself. Nodes keep their names; a Mul stands before products that read a masked tensor.
+    by itself. Nodes keep their names; a Where stands before products that read a masked tensor (times zero,
+    infinity is no number).
     Raises ModelError as `select` does.
     """
     view = GraphView(model)
@@ -42,11 +44,11 @@ def mask_channels(model: onnx.ModelProto, grouping: Grouping, kept: Kept) -> onn
 def _add_mask(
     graph: onnx.GraphProto, source: str, axis: int, mask: Mask, view: GraphView, taken: set[str]
 ) -> str:
-    """Write the Mul; returns the name of its result."""
-    name, factors = free_name(f"{source}_masked", taken), free_name(f"{source}_mask", taken)
-    taken.update((name, factors))
-    kind = known_types(view.model)[source]
+    """Write the Where; returns the name of its result."""
+    name, choice, zero = (free_name(f"{source}_{part}", taken) for part in ("masked", "mask", "zero"))
+    taken.update((name, choice, zero))
     shape = [-1 if place == axis else 1 for place in range(len(view.shapes[source]))]
-    graph.initializer.append(numpy_helper.from_array(mask.reshape(shape).astype(kind), factors))
-    graph.node.append(helper.make_node("Mul", [source, factors], [name], name))
+    graph.initializer.append(numpy_helper.from_array(mask.reshape(shape), choice))
+    graph.initializer.append(numpy_helper.from_array(np.zeros((), known_types(view.model)[source]), zero))
+    graph.node.append(helper.make_node("Where", [choice, source, zero], [name], name))
     return name

@@ -152,22 +152,28 @@ def depth_to_space(node: onnx.NodeProto, flow: Flow) -> str | None:
     if source.axis != 1:
         return "the channels lie on another axis than its own"
     block = attribute(node, "blocksize", 1) ** 2
-    crd = any(one.name == "mode" and one.s == b"CRD" for one in node.attribute)
-    rows = source.ids.reshape(-1, block).T if crd else source.ids.reshape(block, -1)
+    rows = source.ids.reshape(-1, block).T if _is_crd(node) else source.ids.reshape(block, -1)
     flow.tie(rows, f"{node.op_type} `{node.name}`: pixels of a block go together")
     flow.put(node.output[0], 1, rows[0])
     return None
 
 
 def space_to_depth(node: onnx.NodeProto, flow: Flow) -> str | None:
-    """The pixels of a block become channels, which come in as many rounds."""
+    """The pixels of a block become channels: in as many rounds, or (CRD) one channel after the other."""
     source = flow.at(node.input[0])
     if source is None:
         return None
     if source.axis != 1:
         return "the channels lie on another axis than its own"
-    flow.put(node.output[0], 1, np.tile(source.ids, attribute(node, "blocksize", 1) ** 2))
+    block = attribute(node, "blocksize", 1) ** 2
+    made = np.repeat(source.ids, block) if _is_crd(node) else np.tile(source.ids, block)
+    flow.put(node.output[0], 1, made)
     return None
+
+
+def _is_crd(node: onnx.NodeProto) -> bool:
+    """Whether a channel's pixels lie together (for SpaceToDepth from opset 28 on)."""
+    return any(one.name == "mode" and one.s == b"CRD" for one in node.attribute)
 
 
 def _ids(name: str, axis: int, flow: Flow) -> Indices:

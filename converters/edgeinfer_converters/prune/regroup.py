@@ -13,14 +13,12 @@ def regroup(source: Stretch, before: Shape, after: Shape, flow: Flow, name: str)
     """The axis of a reshaped tensor that carries the channels, and their numbers on it.
 
     Channels that spread over several axes are tied (in `flow`) so that they lie on one of them: the one
-    that leaves the most channels apart, what is tied already taken into account.
+    that leaves the most channels apart, given what is tied already; the last one of several.
     """
     head = _common_head(before, after, source.axis)
     tail = _common_head(before[head:][::-1], after[head:][::-1], len(before) - 1 - source.axis)
     inner, outer = before[head : len(before) - tail], after[head : len(after) - tail]
-    column = flow.roots(source.ids).reshape(
-        [-1 if place == source.axis - head else 1 for place in range(len(inner))]
-    )
+    column = flow.roots(source.ids).reshape(-1, *[1] * (len(inner) - 1 - source.axis + head))
     everywhere = np.broadcast_to(column, inner).reshape(outer)
     tables = [np.moveaxis(everywhere, axis, 0).reshape(outer[axis], -1) for axis in range(len(outer))]
     axis = max(range(len(outer)), key=lambda one: (_apart(tables[one]), one))
@@ -37,10 +35,10 @@ def _common_head(before: Shape, after: Shape, limit: int) -> int:
     return count
 
 
-def _uneven(table: Indices) -> Indices:
-    """The rows that have more than one number."""
-    uneven: Indices = table[(table != table[:, :1]).any(axis=1)]
-    return uneven
+def _uneven(table: Indices) -> list[Indices]:
+    """The rows that have more than one number, each once: those of a large plane are mostly the same."""
+    rows = table[(table != table[:, :1]).any(axis=1)]
+    return list({row.tobytes(): row for row in rows}.values())
 
 
 def _distinct(row: Indices) -> Indices:

@@ -30,6 +30,19 @@ def test_a_product_reads_zeros_as_if_its_weights_were_zero() -> None:
         assert not np.allclose(run(masked, sample)[0], run(model, sample)[0], atol=1e-3)
 
 
+def test_what_is_no_number_is_silenced_too() -> None:
+    model = between([one("Log", ["a"], ["c"]), one("Mul", ["c", "k"])], {"k": np.ones((4, 1, 1))})
+    masked = mask_channels(model, grouping_of(model), {"conv_a": [0]})
+    for tensor in masked.graph.initializer:
+        if tensor.name == "w":
+            weights = numpy_helper.to_array(tensor).copy()
+            weights[0] = 0
+            tensor.CopyFrom(numpy_helper.from_array(weights, "w"))
+    (found,) = run(masked, next(samples_of(masked, 1)))
+    assert np.isneginf(found).any() or np.isposinf(found).any()
+    assert not np.isnan(found).any()
+
+
 def test_shapes_and_names_stay() -> None:
     model = branches("conv", "excite", "grouped", "split", tail="flat", seed=1)
     grouping = grouping_of(model)
@@ -51,7 +64,7 @@ def test_two_readers_share_one_mask() -> None:
     rng = np.random.default_rng(0)
     model = between(nodes, {name: rng.normal(size=(4, 4, 1, 1)) for name in ("left", "right")})
     masked = mask_channels(model, grouping_of(model), {"conv_a": [1]})
-    added = [node for node in masked.graph.node if node.op_type == "Mul"]
+    added = [node for node in masked.graph.node if node.op_type == "Where"]
     assert [node.output[0] for node in added] == ["r_masked"]
     assert [node.name for node in masked.graph.node if "r_masked" in node.input] == ["left", "right"]
 
