@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 import pytest
@@ -22,13 +20,15 @@ COUNT = 40
 
 
 def pruned_and_mended(
-    model: onnx.ModelProto, kept: dict[str, list[int]], **options: Any
+    model: onnx.ModelProto, kept: dict[str, list[int]], *, biases_only: bool = False
 ) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[Repair, ...]]:
     grouping = grouping_of(model)
     smaller = keep_channels(model, grouping, kept)
     arrays = {name: np.array(one) for name, one in kept.items()}
     left = left_outputs(GraphView(model), grouping, arrays)
-    mended, repairs = compensate(model, smaller, left, lambda: samples_of(model, COUNT), COUNT, **options)
+    mended, repairs = compensate(
+        model, smaller, left, lambda: samples_of(model, COUNT), COUNT, biases_only=biases_only
+    )
     return smaller, mended, repairs
 
 
