@@ -152,7 +152,7 @@ def _of_old(name: str, file: File | None) -> list[str]:
         return [f"{name}: not in tflite-runtime: {old.reason}"]
     far = old.steps is not None and not old.steps <= MAX_STEPS
     nearness = "" if old.lost_db is None else f", {-old.lost_db:+.1f} dB to LiteRT"
-    said = f"{name}: {old.steps:.1f} steps off in tflite-runtime{nearness}, {MAX_STEPS:.0f} at most"
+    said = f"{name}: {old.steps:.2f} steps off in tflite-runtime{nearness}, {MAX_STEPS:.0f} at most"
     return [said] if far else []
 
 

@@ -85,11 +85,11 @@ def test_operators_are_counted() -> None:
         ),
         (
             replace(FLOAT, file=replace(FILE, old=OldRun(steps=2.5))),
-            "net (onnx): 2.5 steps off in tflite-runtime, 1 at most",
+            "net (onnx): 2.50 steps off in tflite-runtime, 1 at most",
         ),
         (
             replace(FLOAT, file=replace(FILE, old=OldRun(steps=2.5, lost_db=-0.25))),
-            "net (onnx): 2.5 steps off in tflite-runtime, +0.2 dB to LiteRT, 1 at most",
+            "net (onnx): 2.50 steps off in tflite-runtime, +0.2 dB to LiteRT, 1 at most",
         ),
     ],
 )
