@@ -45,7 +45,7 @@ def write(graph: Graph) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Stores equal vectors once: the zero points of channels are all zeros, and take more room than biases."""
+    """Stores equal vectors once: the zero points of channels are all zero, and larger than biases."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
