@@ -15,7 +15,7 @@ from edgeinfer.errors import BudgetError, DataError
 from edgeinfer.host import detect_host
 from edgeinfer.profile import Cost, load_profile
 from edgeinfer.strict import replace
-from edgeinfer_converters import emit
+from edgeinfer_converters import emit, model_file
 from edgeinfer_converters.choose import Candidate, Emitted, Plan
 from edgeinfer_converters.data import open_data
 from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop, emit_best
@@ -238,6 +238,7 @@ def test_an_imported_model_is_compared_with_the_source_and_timed_against_its_own
         return Timing(reference_ms=1.0, converted_ms=1.0, slower=False, rounds=5, threads=threads)
 
     monkeypatch.setattr(emit, "open_backend", watched)
+    monkeypatch.setattr(model_file, "open_backend", watched)
     monkeypatch.setattr(emit, "measure", timed)
     chosen = emit_best(tflite_workshop(tmp_path), plan("int8")).chosen
     assert opened == ["onnx", "tflite", "onnx"]
