@@ -129,7 +129,8 @@ def survey(
         grams = observe_grams(model, others(), count)
     places = {node.name: index for index, node in enumerate(view.nodes)}
     read = [(group, readers_of(view, group)) for group in grouping.groups]
-    known = [(group, readers) for group, readers in read if readers]
+    # Of a group that has other readers too, nobody could tell what removing a channel does.
+    known = [(group, one) for group, one in read if one and len(one) == len(group.consumers)]
     probe = Probe(model, islice(samples(), 0, None, stride), probed)
     rankings: dict[str, Elimination] = {}
     curves: dict[str, Curve] = {}
@@ -199,23 +200,22 @@ def _counts(found: Survey, share: float, multiple: int) -> dict[str, int]:
     least = {name: sizes(curve, multiple)[-1] for name, curve in found.curves.items()}
     most = 1 - found.cost(least) / found.cost(whole) if whole else 0.0
     if most <= 0:
-        raise ModelError(
-            "no channels can be removed from this model", hint=f"leave --prune out{_why(found.grouping)}"
-        )
+        raise ModelError("no channels can be removed from this model", hint=f"leave --prune out{_why(found)}")
     if most < share:
         raise ModelError(
             f"no more than {most:.0%} of this model can be removed, {share:.0%} is asked for",
-            hint=f"ask for less{_why(found.grouping)}",
+            hint=f"ask for less{_why(found)}",
         )
     return counts
 
 
-def _why(grouping: Grouping) -> str:
-    """What holds the first of the frozen layers."""
-    if not grouping.frozen:
-        return ""
-    tensor, reason = grouping.frozen[0]
-    return f"; `{tensor}` keeps its channels: {reason}"
+def _why(found: Survey) -> str:
+    """What holds the first of the layers that keep their channels."""
+    if found.grouping.frozen:
+        tensor, reason = found.grouping.frozen[0]
+        return f"; `{tensor}` keeps its channels: {reason}"
+    unknown = [group.name for group in found.grouping.groups if group.name not in found.curves]
+    return f"; `{unknown[0]}` keeps its channels: not all that read them is a 2-D product" if unknown else ""
 
 
 def _first(readers: Sequence[Reader], places: Mapping[str, int]) -> int:
