@@ -20,10 +20,11 @@ from edgeinfer_converters.prune.curves import measure_curve
 from edgeinfer_converters.prune.elimination import Elimination, Indices
 from edgeinfer_converters.prune.groups import Grouping, find_groups
 from edgeinfer_converters.prune.importance import Reader, anchored, observe_grams, rank, readers_of
+from edgeinfer_converters.prune.moments import Floats
 from edgeinfer_converters.prune.probe import Probe
 from edgeinfer_converters.prune.selection import select
 from edgeinfer_converters.prune.surgery import keep_channels
-from edgeinfer_converters.prune.turn import turn_channels
+from edgeinfer_converters.prune.turn import straighten, turn_channels
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.pair import Samples
 
@@ -62,13 +63,14 @@ class Pruned:
 @dataclass(frozen=True)
 class Survey:
     """What is known of a graph before a ratio is chosen: `rankings` and `curves` by group, as `grouping`
-    orders them; groups that nothing is known of are left out."""
+    orders them; groups that nothing is known of are left out. `backs`: see `turn_channels`."""
 
     model: onnx.ModelProto
     grouping: Grouping
     rankings: Mapping[str, Elimination]
     curves: Mapping[str, Curve]
     cost: Cost
+    backs: Mapping[str, Floats]
 
 
 def prune(
@@ -123,8 +125,8 @@ def survey(
     stride = max(count // probed, 1)
     others = _Without(samples, stride)
     grams = observe_grams(model, others(), count)
-    model, turned = turn_channels(model, grouping, grams)
-    if turned:
+    model, backs = turn_channels(model, grouping, grams)
+    if backs:
         view = GraphView(model)
         grams = observe_grams(model, others(), count)
     places = {node.name: index for index, node in enumerate(view.nodes)}
@@ -147,6 +149,7 @@ def survey(
         {name: rankings[name] for name in names},
         {name: curves[name] for name in names},
         cost_of(view, grouping),
+        backs,
     )
 
 
@@ -181,6 +184,7 @@ def remove(
     mended, repairs = compensate(
         found.model, smaller, left_outputs(view, found.grouping, kept), samples, count
     )
+    mended = straighten(mended, find_groups(GraphView(mended)), found.backs, kept)
     whole = {name: curve.channels for name, curve in found.curves.items()}
     removed = 1 - found.cost(whole | counts) / found.cost(whole)
     return Pruned(mended, removed, _choices(whole, counts), repairs, _warnings(repairs, share, removed))
