@@ -20,10 +20,11 @@ from edgeinfer_converters.prune.curves import measure_curve
 from edgeinfer_converters.prune.elimination import Elimination, Indices
 from edgeinfer_converters.prune.groups import Grouping, find_groups
 from edgeinfer_converters.prune.importance import Reader, anchored, observe_grams, rank, readers_of
+from edgeinfer_converters.prune.moments import Floats
 from edgeinfer_converters.prune.probe import Probe
 from edgeinfer_converters.prune.selection import select
 from edgeinfer_converters.prune.surgery import keep_channels
-from edgeinfer_converters.prune.turn import turn_channels
+from edgeinfer_converters.prune.turn import straighten, turn_channels
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.pair import Samples
 
@@ -62,13 +63,14 @@ class Pruned:
 @dataclass(frozen=True)
 class Survey:
     """What is known of a graph before a ratio is chosen: `rankings` and `curves` by group, as `grouping`
-    orders them; groups that nothing is known of are left out."""
+    orders them; groups that nothing is known of are left out. `backs`: see `turn_channels`."""
 
     model: onnx.ModelProto
     grouping: Grouping
     rankings: Mapping[str, Elimination]
     curves: Mapping[str, Curve]
     cost: Cost
+    backs: Mapping[str, Floats]
 
 
 def prune(
@@ -123,13 +125,14 @@ def survey(
     stride = max(count // probed, 1)
     others = _Without(samples, stride)
     grams = observe_grams(model, others(), count)
-    model, turned = turn_channels(model, grouping, grams)
-    if turned:
+    model, backs = turn_channels(model, grouping, grams)
+    if backs:
         view = GraphView(model)
         grams = observe_grams(model, others(), count)
     places = {node.name: index for index, node in enumerate(view.nodes)}
     read = [(group, readers_of(view, group)) for group in grouping.groups]
-    known = [(group, readers) for group, readers in read if readers]
+    # Of a group that has other readers too, nobody could tell what removing a channel does.
+    known = [(group, one) for group, one in read if one and len(one) == len(group.consumers)]
     probe = Probe(model, islice(samples(), 0, None, stride), probed)
     rankings: dict[str, Elimination] = {}
     curves: dict[str, Curve] = {}
@@ -146,6 +149,7 @@ def survey(
         {name: rankings[name] for name in names},
         {name: curves[name] for name in names},
         cost_of(view, grouping),
+        backs,
     )
 
 
@@ -180,6 +184,7 @@ def remove(
     mended, repairs = compensate(
         found.model, smaller, left_outputs(view, found.grouping, kept), samples, count
     )
+    mended = straighten(mended, find_groups(GraphView(mended)), found.backs, kept)
     whole = {name: curve.channels for name, curve in found.curves.items()}
     removed = 1 - found.cost(whole | counts) / found.cost(whole)
     return Pruned(mended, removed, _choices(whole, counts), repairs, _warnings(repairs, share, removed))
@@ -199,23 +204,22 @@ def _counts(found: Survey, share: float, multiple: int) -> dict[str, int]:
     least = {name: sizes(curve, multiple)[-1] for name, curve in found.curves.items()}
     most = 1 - found.cost(least) / found.cost(whole) if whole else 0.0
     if most <= 0:
-        raise ModelError(
-            "no channels can be removed from this model", hint=f"leave --prune out{_why(found.grouping)}"
-        )
+        raise ModelError("no channels can be removed from this model", hint=f"leave --prune out{_why(found)}")
     if most < share:
         raise ModelError(
             f"no more than {most:.0%} of this model can be removed, {share:.0%} is asked for",
-            hint=f"ask for less{_why(found.grouping)}",
+            hint=f"ask for less{_why(found)}",
         )
     return counts
 
 
-def _why(grouping: Grouping) -> str:
-    """What holds the first of the frozen layers."""
-    if not grouping.frozen:
-        return ""
-    tensor, reason = grouping.frozen[0]
-    return f"; `{tensor}` keeps its channels: {reason}"
+def _why(found: Survey) -> str:
+    """What holds the first of the layers that keep their channels."""
+    if found.grouping.frozen:
+        tensor, reason = found.grouping.frozen[0]
+        return f"; `{tensor}` keeps its channels: {reason}"
+    unknown = [group.name for group in found.grouping.groups if group.name not in found.curves]
+    return f"; `{unknown[0]}` keeps its channels: not all that read them is a 2-D product" if unknown else ""
 
 
 def _first(readers: Sequence[Reader], places: Mapping[str, int]) -> int:

@@ -154,3 +154,18 @@ def test_a_surveyed_graph_computes_what_it_did() -> None:
     found = chain.survey(model, lambda: samples_of(model, COUNT), COUNT)
     assert set(found.curves) == {group.name for group in found.grouping.groups}
     assert error(model, found.model) < 1e-6
+
+
+def test_what_another_kind_of_product_reads_too_stays() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        conv("b", "c", "v"),
+        helper.make_node("ConvTranspose", ["b", "t"], ["d"], "transposed", pads=[1] * 4),
+        helper.make_node("Add", ["c", "d"], ["e"], "add"),
+        helper.make_node("Relu", ["e"], ["f"], "relu_f"),
+        conv("f", "y", "u"),
+    ]
+    weights = {"w": filters(8, 4), "v": filters(8, 8), "t": filters(8, 8, seed=1), "u": filters(4, 8, seed=2)}
+    found = pruned(graph_of(nodes, (1, 4, 8, 8), weights), 0.1)
+    assert {one.group for one in found.choices} == {"conv_c"}
