@@ -21,7 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", required=True, metavar="NAME", help="the device; `host` is this machine")
     parser.add_argument("--pipeline", required=True, type=Path, metavar="FILE.toml")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT.eib")
-    parser.add_argument("--calibration", type=Path, metavar="PATH", help="typical inputs; int8 needs them")
+    parser.add_argument(
+        "--calibration", type=Path, metavar="PATH", help="typical inputs; int8 and --prune need them"
+    )
     parser.add_argument(
         "--evaluate", type=Path, metavar="PATH", help="labelled inputs to measure accuracy on"
     )
@@ -29,7 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", choices=("auto", "float32", "float16", "int8", "mixed"), default="auto"
     )
-    parser.add_argument("--prune", type=_prune, default="none", metavar="none|auto|RATIO")
+    parser.add_argument(
+        "--prune",
+        type=_prune,
+        default="none",
+        metavar="none|auto|RATIO",
+        help="share of the multiply-accumulates to remove first; auto: as much as --max-drop bears",
+    )
     parser.add_argument(
         "--max-drop",
         type=_drop,
