@@ -47,7 +47,8 @@ class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
     `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
     `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model.
-    `forms`: how a TFLite file takes its inputs. `warnings`: what the user should know of the graph."""
+    `forms`: how a TFLite file takes its inputs. `warnings`: what the user should know of the graph.
+    `unpruned`: the prepared graph with all of its channels, where some were removed."""
 
     source: Source
     prepared: Shelved | None
@@ -64,6 +65,7 @@ class Workshop:
     model_format: ModelFormat = "onnx"
     forms: InputForms = PLAIN
     warnings: tuple[str, ...] = ()
+    unpruned: Shelved | None = None
     oddities: Oddities = field(default_factory=Oddities)
     _calibrations: list[Calibration] = field(default_factory=list)
 
@@ -71,6 +73,11 @@ class Workshop:
     def graph(self) -> onnx.ModelProto | None:
         """The prepared graph, parsed anew each time."""
         return None if self.prepared is None else onnx.load_from_string(self.prepared.read())
+
+    @property
+    def whole_graph(self) -> onnx.ModelProto | None:
+        """The float graph that speed is compared with: the one with all of its channels."""
+        return self.graph if self.unpruned is None else onnx.load_from_string(self.unpruned.read())
 
     def afresh(self) -> Workshop:
         """The same, with nothing calibrated yet: for another graph."""
@@ -293,8 +300,9 @@ def _time(
     with contextlib.ExitStack() as opened:
         if workshop.model_format != workshop.source.model_format:
             # What could be had instead is the float graph in the same runtime, not the source in another.
-            rival = workshop.write(onnx.load_from_string(workshop.prepared.read()))
-            reference = opened.enter_context(rival.open(options))
+            whole = workshop.whole_graph
+            assert whole is not None  # noqa: S101  # what has a prepared graph has one
+            reference = opened.enter_context(workshop.write(whole).open(options))
         return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=options.threads)
 
 
@@ -302,7 +310,7 @@ def _forecast(workshop: Workshop, emitted: EmittedModel) -> Forecast | None:
     """What the profile's costs say of the float and the converted graph, where nothing can be measured."""
     if workshop.timed or workshop.estimator is None or emitted.precision == "float16":
         return None
-    graph, converted = workshop.graph, emitted.graph
+    graph, converted = workshop.whole_graph, emitted.graph
     return None if graph is None or converted is None else workshop.estimator.forecast(graph, converted)
 
 

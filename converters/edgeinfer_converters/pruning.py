@@ -76,7 +76,11 @@ def _attempt(found: Survey, share: float, workshops: Sequence[Workshop]) -> _Att
     with single_threaded():
         pruned = remove(found, lambda: inputs_of(samples), len(samples), share, multiple=multiple)
     shared = replace(
-        workshops[0], prepared=shelve(serialized(pruned.model)), oddities=Oddities(), warnings=pruned.warnings
+        workshops[0],
+        prepared=shelve(serialized(pruned.model)),
+        oddities=Oddities(),
+        warnings=pruned.warnings,
+        unpruned=workshops[0].prepared,
     )
     own = shared.afresh()
     return _Attempt(

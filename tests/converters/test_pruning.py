@@ -61,6 +61,8 @@ def test_a_share_is_removed_and_told(tmp_path: Path) -> None:
     assert "->" in decision.reason
     assert outcome.chosen.comparison.worst_sqnr_db is not None
     assert outcome.chosen.comparison.worst_sqnr_db < 100
+    # Speed is compared with the model that was given.
+    assert macs(used.whole_graph) == macs(workshops[0].graph) > macs(used.graph)
 
 
 def test_a_share_that_cannot_be_removed(tmp_path: Path) -> None:
