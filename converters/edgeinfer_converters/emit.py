@@ -300,8 +300,7 @@ def _time(
     with contextlib.ExitStack() as opened:
         if workshop.model_format != workshop.source.model_format:
             # What could be had instead is the float graph in the same runtime, not the source in another.
-            whole = workshop.whole_graph
-            assert whole is not None  # noqa: S101  # what has a prepared graph has one
+            whole = onnx.load_from_string((workshop.unpruned or workshop.prepared).read())
             reference = opened.enter_context(workshop.write(whole).open(options))
         return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=options.threads)
 

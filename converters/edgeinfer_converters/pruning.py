@@ -75,14 +75,13 @@ def _attempt(found: Survey, share: float, workshops: Sequence[Workshop]) -> _Att
     announce(f"removing {share:.0%} of the multiply-accumulates")
     with single_threaded():
         pruned = remove(found, lambda: inputs_of(samples), len(samples), share, multiple=multiple)
-    shared = replace(
-        workshops[0],
+    own = replace(
+        workshops[0].afresh(),
         prepared=shelve(serialized(pruned.model)),
         oddities=Oddities(),
         warnings=pruned.warnings,
         unpruned=workshops[0].prepared,
     )
-    own = shared.afresh()
     return _Attempt(
         share,
         pruned,

@@ -64,8 +64,12 @@ def _over_two_axes(
         )
 
     if product is not None and is_worth_it(node, at, result, activation):
-        shifted = lambda shift, quant: compute(product.write_bias(at, filters, shift), quant)  # noqa: E731
-        return write_finer(at, product, result, shifted)
+        return write_finer(
+            at,
+            product,
+            result,
+            lambda shift, quant: compute(product.write_bias(at, filters, shift), quant),
+        )
     return compute(bias, None if product is None else product.result)
 
 

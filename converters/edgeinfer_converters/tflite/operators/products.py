@@ -93,8 +93,13 @@ def _fully_connected(node: Node, at: Lowering, *, transposed: bool, bias: str) -
 
     if product is not None and is_worth_it(node, at, result, activation):
         width = at.shape(result)[-1]
-        shifted = lambda shift, quant: compute(product.write_bias(at, width, shift), quant)  # noqa: E731
-        at.write(result, write_finer(at, product, result, shifted))
+        fine = write_finer(
+            at,
+            product,
+            result,
+            lambda shift, quant: compute(product.write_bias(at, width, shift), quant),
+        )
+        at.write(result, fine)
         return
     at.write(result, compute(vector, None if product is None else product.result))
 
