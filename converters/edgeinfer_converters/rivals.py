@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edgeinfer.errors import ModelError
+from edgeinfer.errors import BudgetError, ModelError
 from edgeinfer_converters.choose import Decision, Plan
 from edgeinfer_converters.emit import Outcome, Workshop, emit_best
 from edgeinfer_converters.measure import measure
@@ -17,7 +17,8 @@ def emit_fastest(plans: Sequence[Plan], workshops: Sequence[Workshop]) -> tuple[
     """The outcome of the best plan, and that plan with its workshop.
 
     `plans` are in order of preference. Where this machine stands for the device, each is carried out, and one
-    further down is taken only if it is measured to be faster; elsewhere the first that can be carried out is.
+    further down is taken only if it is measured to be faster; elsewhere the first that can be carried out
+    within the budget is.
     Raises ModelError if none can be, and what `emit_best` raises.
     """
     passed_over: list[Decision] = []
@@ -26,7 +27,13 @@ def emit_fastest(plans: Sequence[Plan], workshops: Sequence[Workshop]) -> tuple[
         last = number == len(plans) - 1 and best is None
         if not _can_be_written(workshop, passed_over, last=last):
             continue
-        found = plan, workshop, emit_best(workshop, plan)
+        try:
+            found = plan, workshop, emit_best(workshop, plan)
+        except BudgetError as error:
+            if last:
+                raise
+            passed_over.append(_passed_over(plan, " ".join(error.message.split())))
+            continue
         if best is None:
             best = found
         elif _is_faster(workshop, found[2], best[2]):

@@ -10,11 +10,11 @@ import onnx
 import pytest
 from onnx import helper
 
-from edgeinfer.errors import ModelError
+from edgeinfer.errors import BudgetError, ModelError
 from edgeinfer.profile import load_profile
 from edgeinfer_converters import rivals
 from edgeinfer_converters.choose import Candidate, Plan
-from edgeinfer_converters.emit import Workshop
+from edgeinfer_converters.emit import Outcome, Workshop, emit_best
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.rivals import emit_fastest
 from edgeinfer_converters.shelf import shelve
@@ -81,3 +81,22 @@ def test_where_it_can_be_measured_the_next_one_has_to_be_faster(
         assert (decision.choice, decision.reason) == ("tflite", "slower here than onnx, as measured")
     else:
         assert (decision.choice, decision.reason) == ("onnx", "no faster here than tflite")
+
+
+@pytest.mark.parametrize("missed", [{"tflite"}, {"tflite", "onnx"}])
+def test_a_format_that_misses_the_budget_is_passed_over_while_there_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missed: set[str]
+) -> None:
+    def strict(shop: Workshop, plan: Plan) -> Outcome:
+        if plan.model_format in missed:
+            raise BudgetError(f"the {plan.model_format} model loses too much")
+        return emit_best(shop, plan)
+
+    monkeypatch.setattr(rivals, "emit_best", strict)
+    if "onnx" in missed:
+        with pytest.raises(BudgetError, match="the onnx model"):
+            emit_fastest(PLANS, shops(tmp_path))
+        return
+    plan, _, outcome = emit_fastest(PLANS, shops(tmp_path))
+    assert plan.model_format == "onnx"
+    assert outcome.decisions[0].reason == "the tflite model loses too much"
