@@ -63,7 +63,7 @@ def _over_two_axes(
             **({"depthMultiplier": filters // channels} if depthwise else {}),
         )
 
-    if product is not None and is_worth_it(node, at, result, activation):
+    if product is not None and not at.integer_results and is_worth_it(node, at, result, activation):
         return write_finer(
             at,
             product,

@@ -91,7 +91,7 @@ def _fully_connected(node: Node, at: Lowering, *, transposed: bool, bias: str) -
             keepNumDims=at.rank(result) > 2,
         )
 
-    if product is not None and is_worth_it(node, at, result, activation):
+    if product is not None and not at.integer_results and is_worth_it(node, at, result, activation):
         width = at.shape(result)[-1]
         fine = write_finer(
             at,
