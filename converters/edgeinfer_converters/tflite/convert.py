@@ -18,6 +18,7 @@ from edgeinfer_converters.tflite.half import with_half_weights
 from edgeinfer_converters.tflite.interface import Forms, add_inputs, add_outputs
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.lowering import Lowering
+from edgeinfer_converters.tflite.means import with_counts_in_weights
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators import OPERATORS
 from edgeinfer_converters.tflite.qdq import find_sites
@@ -54,7 +55,7 @@ def to_tflite(model: onnx.ModelProto, *, forms: Forms = PLAIN, half_weights: boo
     Raises ModelError, which names all nodes that have no equal.
     """
     lowering = _lower(make_ready(model, frozenset(OPERATORS)), forms)
-    graph = tidy(lowering.graph)
+    graph = tidy(with_counts_in_weights(lowering.graph))
     if half_weights:
         graph = with_half_weights(graph)
     counts: dict[str, int] = {}
