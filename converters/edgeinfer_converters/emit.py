@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -39,6 +39,9 @@ from edgeinfer_converters.verify import Comparison, compare
 
 TFLITE_INTEGER = Integer(activation="int8")
 """The integer form of TFLite files, on every processor."""
+
+_NAMED = 3
+"""Operators that a decision names."""
 
 MAX_COMPARED = 64
 """Samples on which candidates of high effort are compared; they are held in memory."""
@@ -291,7 +294,18 @@ def _filed(
 ) -> _Converted:
     file = workshop.write(graph, half=half)
     written_from = None if file.model_format == "onnx" else shelve(serialized(graph))
-    return _Converted(file, written_from, twin, decisions)
+    return _Converted(file, written_from, twin, (*decisions, *_on_doubles(file)))
+
+
+def _on_doubles(file: ModelFile) -> Iterator[Decision]:
+    if file.doubles:
+        why = f"TFLite has no kernels for float64: {_some(file.doubles)} lose decimals"
+        yield Decision(what="float64", choice="computed in float32", reason=why)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
 
 
 def inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:

@@ -55,6 +55,15 @@ def computed_as(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(_COMPUTED_AS.get(dtype.name, dtype))
 
 
+def narrowed(values: Array) -> Array:
+    """Constants in the type that kernels compute in. Raises UnsupportedError for what float32 cannot hold."""
+    with np.errstate(over="ignore"):
+        found = values.astype(computed_as(values.dtype), copy=False)
+    if values.dtype == np.float64 and not np.array_equal(np.isfinite(found), np.isfinite(values)):
+        raise UnsupportedError("a constant of float64 exceeds what float32 can hold")
+    return found
+
+
 @dataclass(frozen=True)
 class Value:
     """Where an ONNX tensor is: the number of a TFLite tensor, and its layout.
@@ -70,7 +79,10 @@ class Value:
 
 @dataclass
 class Lowering:
-    """A conversion under way. `integer_results`: the file gives its results in integers."""
+    """A conversion under way.
+
+    `integer_results`: the file gives its results in integers. `doubles`: nodes that ONNX computes in float64.
+    """
 
     graph: Graph
     facts: Facts
@@ -81,6 +93,7 @@ class Lowering:
     values: dict[str, Value] = field(default_factory=dict)
     fused: set[str] = field(default_factory=set)
     unrounded: set[str] = field(default_factory=set)
+    doubles: list[str] = field(default_factory=list)
     integer_results: bool = False
     _copies: dict[tuple[int, str, tuple[int, ...]], int] = field(default_factory=dict)
 
@@ -108,7 +121,7 @@ class Lowering:
         values = self.facts.constant(name) if name else None
         if values is None and name in self.sites.constants:
             return self.sites.constants[name].real()
-        return None if values is None else values.astype(computed_as(values.dtype), copy=False)
+        return None if values is None else narrowed(values)
 
     def need_constant(self, node: Node, index: int, what: str) -> Array:
         """The values of an input that must be constant. Raises UnsupportedError."""

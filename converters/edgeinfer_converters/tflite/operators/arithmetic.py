@@ -28,7 +28,7 @@ INTEGER = frozenset({"ADD", "MUL", "SUB"})
 
 def binary(code: str, node: Node, at: Lowering) -> None:
     """An operator of two operands with one kernel."""
-    _refuse_doubles(node, at)
+    _refuse_double_inputs(node, at)
     activation, result = (NONE, node.outputs[0])
     if code in FUSING and at.dtype(node.outputs[0]).kind == "f":
         activation, result = fuse_activation(node, at)
@@ -49,7 +49,7 @@ def binary(code: str, node: Node, at: Lowering) -> None:
 
 def variadic(code: str, node: Node, at: Lowering) -> None:
     """An operator of any number of operands as a chain of one of two."""
-    _refuse_doubles(node, at)
+    _refuse_double_inputs(node, at)
     result = node.outputs[0]
     layout = common_layout(at, node.inputs, at.rank(result))
     shape = stored_shape(at.shape(result), layout)
@@ -62,10 +62,13 @@ def variadic(code: str, node: Node, at: Lowering) -> None:
     at.write(result, total, layout)
 
 
-def _refuse_doubles(node: Node, at: Lowering) -> None:
-    if at.facts.dtype(node.outputs[0]) == np.float64:
+def _refuse_double_inputs(node: Node, at: Lowering) -> None:
+    """Constants are checked, and what was float32 before fits; of float64 inputs nothing is known."""
+    inputs = (at.facts.dtype(name) for name in at.view.inputs)
+    if at.facts.dtype(node.outputs[0]) == np.float64 and np.float64 in inputs:
         raise UnsupportedError(
-            "it computes with float64, which exceeds what TFLite's float32 kernels can hold"
+            "it computes with float64, and the model's inputs may exceed what float32 can hold: "
+            "export the model with float32 inputs"
         )
 
 
