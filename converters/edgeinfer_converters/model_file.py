@@ -19,6 +19,9 @@ from edgeinfer_converters.tflite.work import Work
 
 PLAIN = Forms()
 
+_NAMED = 3
+"""Operators that a reason names."""
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -36,6 +39,12 @@ class ModelFile:
     integers: Mapping[str, str] = field(default_factory=dict)
     work: Work | None = None
     doubles: tuple[str, ...] = ()
+
+    @property
+    def narrowed(self) -> str:
+        """Why decimals are lost where the source model computes in float64; empty where none are."""
+        named = ", ".join(self.doubles[:_NAMED]) + (" and others" if len(self.doubles) > _NAMED else "")
+        return f"TFLite has no kernels for float64: {named} lose decimals" if self.doubles else ""
 
     def open(self, options: BackendOptions) -> AbstractContextManager[Backend]:
         """A backend that takes and gives tensors as the source model does. Raises ModelError."""

@@ -64,8 +64,9 @@ def variadic(code: str, node: Node, at: Lowering) -> None:
 
 def _refuse_double_inputs(node: Node, at: Lowering) -> None:
     """Constants are checked, and what was float32 before fits; of float64 inputs nothing is known."""
-    inputs = (at.facts.dtype(name) for name in at.view.inputs)
-    if at.facts.dtype(node.outputs[0]) == np.float64 and np.float64 in inputs:
+    if at.facts.dtype(node.outputs[0]) == np.float64 and any(
+        at.facts.dtype(name) == np.float64 for name in at.view.inputs
+    ):
         raise UnsupportedError(
             "it computes with float64, and the model's inputs may exceed what float32 can hold: "
             "export the model with float32 inputs"
