@@ -15,9 +15,7 @@ from edgeinfer_converters.tflite.fusing import NONE, fuse_activation
 from edgeinfer_converters.tflite.layouts import stored_shape
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-
-FUSING = frozenset({"ADD", "DIV", "MUL", "SUB"})
-"""Kernels that can apply an activation."""
+from edgeinfer_converters.tflite.steps import FUSING, combine
 
 _MAX_FACTORS = 8
 """Powers of integers up to this one are products."""
@@ -71,15 +69,6 @@ def _refuse_double_inputs(node: Node, at: Lowering) -> None:
             "it computes with float64, and the model's inputs may exceed what float32 can hold: "
             "export the model with float32 inputs"
         )
-
-
-def combine(at: Lowering, code: str, one: int, other: int) -> int:
-    """One kernel on two tensors of the same rank and type, which may broadcast."""
-    left, right = at.graph.tensors[one], at.graph.tensors[other]
-    shape = tuple(max(a, b) if 0 not in (a, b) else 0 for a, b in zip(left.shape, right.shape, strict=True))
-    operands, sides = few_axes(at, [one, other], shape)
-    options = {"fusedActivationFunction": NONE} if code in FUSING else {}
-    return at.reshape(at.add(code, operands, sides, left.dtype, **options), shape)
 
 
 def mean(node: Node, at: Lowering) -> None:

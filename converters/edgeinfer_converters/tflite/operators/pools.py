@@ -21,12 +21,12 @@ from edgeinfer_converters.tflite.means import write_mean
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.pool_indices import write_with_indices
-from edgeinfer_converters.tflite.operators.steps import (
+from edgeinfer_converters.tflite.steps import (
+    compute,
     gathered,
     reduced,
     shape_of,
     with_number,
-    with_values,
 )
 from edgeinfer_converters.tflite.windows import Pair, Window, window_of
 
@@ -240,7 +240,7 @@ def _without_borders(
     counts = math.prod(np.ix_(*shares), start=np.ones((), np.int64))
     if (counts == whole).all():
         return result
-    return with_values(at, "MUL", result, (whole / counts)[None, ..., None])
+    return compute(at, "MUL", result, (whole / counts)[None, ..., None])
 
 
 def _share(window: Window, axis: int, side: int, count: int, border: Pair) -> Array:
