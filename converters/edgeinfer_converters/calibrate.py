@@ -171,6 +171,24 @@ def stream(
         raise DataError("there are no calibration samples", hint="give some tens of typical inputs")
 
 
+def bounds(
+    model: onnx.ModelProto,
+    names: tuple[str, ...],
+    samples: Iterable[Mapping[str, Array]],
+    *,
+    total: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> dict[str, tuple[float, float]]:
+    """The least and the largest value of each tensor over all samples. Raises what `observe` raises."""
+    found: dict[str, tuple[float, float]] = {}
+    with single_threaded():
+        for part in stream(model, names, samples, total=total, progress=progress):
+            for name, values in part.items():
+                low, high = found.get(name, (np.inf, -np.inf))
+                found[name] = min(low, float(values.min())), max(high, float(values.max()))
+    return found
+
+
 def _check_sample(view: GraphView, sample: Mapping[str, Array], where: str) -> None:
     if set(sample) != set(view.inputs):
         raise DataError(

@@ -34,7 +34,7 @@ Way = Literal["twice", "dynamic"]
 
 def finer_way(node: Node, at: Lowering, result: str, activation: str) -> Way | None:
     """How an integer product gets a finer result; None where 8 bits have to do."""
-    floats = _floats(at, result)
+    floats = [] if at.integer_results else _floats(at, result)
     if activation != NONE or not floats or node.name not in at.macs:
         return None
     if at.macs[node.name] <= MAX_SHARE * sum(at.macs.values()):

@@ -17,6 +17,7 @@ from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.images import pad_image, read_image, two_axes, write_image
 from edgeinfer_converters.tflite.layouts import stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering, Table
+from edgeinfer_converters.tflite.means import write_mean
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.pool_indices import write_with_indices
@@ -277,15 +278,15 @@ def _over_all(node: Node, at: Lowering, code: str) -> None:
         layout = at.layout(name)
         at.write(node.outputs[0], reduced(at, code, at.read(name, layout), _spatial(at, name)), layout)
         return
-    stored = at.is_integer(node)
-    pixels = read_image(at, name, stored=stored)
+    target = at.target(node.outputs[0]) if at.is_integer(node) else None
+    pixels = read_image(at, name, stored=target is not None)
     found = at.graph.tensors[pixels]
     axes = tuple(range(1, len(found.shape) - 1))
-    quant = found.quant if code == "REDUCE_MAX" else at.target(node.outputs[0])
     sides = (found.shape[0], *(1,) * len(axes), found.shape[-1])
-    result = at.add(
-        code, [pixels, at.const(axes)], sides, found.dtype, quant if stored else None, keepDims=True
-    )
+    if target is not None and code == "MEAN":
+        result = write_mean(at, pixels, axes, sides, target)
+    else:
+        result = at.add(code, [pixels, at.const(axes)], sides, found.dtype, found.quant, keepDims=True)
     write_image(at, node.outputs[0], result)
 
 
