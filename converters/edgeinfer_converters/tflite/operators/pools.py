@@ -107,6 +107,8 @@ def _window(node: Node, at: Lowering) -> tuple[Window, tuple[int, ...], tuple[Pa
     the borders that the node has by itself."""
     image = at.shape(node.inputs[0])[2:]
     window = window_of(node, image, node.integers("kernel_shape"))
+    if node.text("auto_pad", "NOTSET").startswith("SAME") and window.extents != window.kernel:
+        raise UnsupportedError("runtimes differ on what auto_pad SAME is with dilations")
     if not 1 <= len(image) <= 3:
         raise UnsupportedError(f"pools over {len(image)} axes have no equal")
     flat = two_axes(window)
