@@ -68,9 +68,12 @@ def _keep_old_resizing(model: onnx.ModelProto) -> None:
 
 def _refuse_old_hardmax(model: onnx.ModelProto, opset: int, min_opset: int) -> None:
     """Raises ModelError: Hardmax once was of all axes from one on, and the converter leaves it as it is."""
-    if opset < _HARDMAX_OF_ONE_AXIS <= min_opset and any(one.op_type == "Hardmax" for one in all_nodes(model)):
+    if not opset < _HARDMAX_OF_ONE_AXIS <= min_opset:
+        return
+    if any(node.op_type == "Hardmax" for node in all_nodes(model)):
         raise ModelError(
-            f"the model cannot be raised from opset {opset} to {min_opset}: Hardmax means something else there",
+            f"the model cannot be raised from opset {opset} to {min_opset}: "
+            "Hardmax means something else there",
             hint=f"export the model with opset {min_opset} or higher",
         )
 

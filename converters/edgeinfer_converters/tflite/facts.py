@@ -152,7 +152,7 @@ class Facts:
             )
         except (KeyError, *GRAPH_ERRORS):
             found = {}
-        if node.kind in _UNINFERRED and node.outputs[0] not in found:
+        if node.kind in _UNINFERRED:
             found = {node.outputs[0]: self.types[node.inputs[0]]}
         for name in node.outputs:
             self.types[name] = self._best(name, found.get(name))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -77,7 +79,7 @@ def run(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
 
 
 def old_resize(kind: str, mode: str, opset: int, scales: list[float]) -> onnx.ModelProto:
-    attributes = {"mode": mode, **({"scales": scales} if opset < 9 else {})}
+    attributes: dict[str, Any] = {"mode": mode, **({"scales": scales} if opset < 9 else {})}
     inputs = ["x"] if opset < 9 else ["x", "scales"]
     node = helper.make_node(kind, inputs, ["y"], **attributes)
     shape = [1, 2, 4, 6]

@@ -143,7 +143,7 @@ def _batch_mat_mul(node: Node, at: Lowering) -> None:
 
 
 def _second_copy(at: Lowering, tensor: int) -> int:
-    """The same tensor, transposed once more where it was: XNNPACK multiplies one TRANSPOSE by itself wrongly."""
+    """The same, transposed once more where it was: XNNPACK multiplies one TRANSPOSE by itself wrongly."""
     maker = next((one for one in at.graph.operators if tensor in one.outputs), None)
     if maker is None or maker.code != "TRANSPOSE":
         return tensor

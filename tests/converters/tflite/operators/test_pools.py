@@ -183,3 +183,9 @@ def test_what_runtimes_disagree_on_is_refused(kind: str) -> None:
     )
     with pytest.raises(ModelError, match="runtimes differ on what auto_pad SAME is with dilations"):
         to_tflite(model)
+
+
+def test_a_window_larger_than_the_image_is_refused() -> None:
+    model = node_model("AveragePool", {"x": normal(1, 2, 1, 5)}, kernel_shape=[3, 1], strides=[3, 2])
+    with pytest.raises(ModelError, match="larger than the image with its borders"):
+        to_tflite(model)

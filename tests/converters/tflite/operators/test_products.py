@@ -97,10 +97,8 @@ def test_products_of_integers_are_refused() -> None:
 
 
 def test_a_single_number_as_bias() -> None:
-    check_agrees(
-        node_model("Gemm", {"a": normal(3, 4)}, constants={"b": normal(4, 1), "c": np.float32(0.5)}),
-        {"a": normal(3, 4)},
-    )
+    factors = {"b": normal(4, 1), "c": np.array(0.5, np.float32)}
+    check_agrees(node_model("Gemm", {"a": normal(3, 4)}, constants=factors), {"a": normal(3, 4)})
 
 
 def test_an_image_times_itself_behind_a_convolution() -> None:
