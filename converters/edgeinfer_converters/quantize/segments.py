@@ -142,7 +142,8 @@ def _read_by(node: onnx.NodeProto) -> Sequence[str]:
 def _extracted(cut: Cut) -> bytes:
     nodes = list(cut.model.graph.node[cut.start : cut.end])
     read = {name for node in nodes for name in _read_by(node)}
-    kinds = {value.name: value for value in (*cut.model.graph.value_info, *cut.model.graph.input)}
+    whole = cut.model.graph
+    kinds = {value.name: value for value in (*whole.value_info, *whole.output, *whole.input)}
     graph = helper.make_graph(
         nodes,
         "piece",

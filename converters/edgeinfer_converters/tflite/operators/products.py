@@ -59,8 +59,8 @@ def _is_unscaled(node: Node) -> bool:
 
 def _is_by_column(node: Node, at: Lowering) -> bool:
     """Whether the bias has a number for each column of the result."""
-    columns = at.shape(node.outputs[0])[-1]
-    return prod(at.shape(node.input(2))) == columns == at.shape(node.input(2))[-1]
+    columns, bias = at.shape(node.outputs[0])[-1], at.shape(node.input(2))
+    return bool(bias) and prod(bias) == columns == bias[-1]
 
 
 def _fully_connected(node: Node, at: Lowering, *, transposed: bool, bias: str) -> None:
@@ -176,13 +176,23 @@ def _batch_mat_mul(node: Node, at: Lowering) -> None:
     stored = at.is_integer(node) and all(name in at.values for name in node.inputs)
     read = at.stored if stored else at.read
     ranks = at.rank(left), at.rank(right)
-    one, other = read(left), read(right)
+    one = read(left)
+    other = _second_copy(at, one) if left == right else read(right)
     if ranks[0] == 1:
         one = at.reshape(one, (1, *at.shape(left)))
     if ranks[1] == 1:
         other = at.reshape(other, (*at.shape(right), 1))
     written = _multiply(at, one, other, at.target(result) if stored else None)
     at.write(result, at.reshape(written, shape))
+
+
+def _second_copy(at: Lowering, tensor: int) -> int:
+    """The same, transposed once more where it was: XNNPACK multiplies one TRANSPOSE by itself wrongly."""
+    maker = next((one for one in at.graph.operators if tensor in one.outputs), None)
+    if maker is None or maker.code != "TRANSPOSE":
+        return tensor
+    found = at.graph.tensors[tensor]
+    return at.add("TRANSPOSE", maker.inputs, found.shape, found.dtype, found.quant)
 
 
 def _multiply(at: Lowering, one: int, other: int, quant: Quant | None) -> int:
