@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 
 import numpy as np
@@ -18,6 +18,7 @@ import onnx
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.segments import Cut, Runner, Values
+from edgeinfer_converters.quantize.threads import each
 from edgeinfer_converters.quantize.timeline import Timeline
 
 _WORTHWHILE = 4
@@ -103,17 +104,19 @@ class Pair:
     def _fill(self, ends: Sequence[int], count: int) -> None:
         runners = [half.runner(0, end) for half, end in zip(self.halves, ends, strict=True)]
         needed = self._needed(ends)
-        self.waiting = [
-            [copied(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
-            for one in islice(self._samples(), count)
-        ]
+
+        def both(one: Mapping[str, Array]) -> list[Values]:
+            return [copied(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
+
+        self.waiting = list(each(both, islice(self._samples(), count)))
 
     def _run(self, ends: Sequence[int]) -> None:
         for side, half in enumerate(self.halves):
             runner = half.runner(half.position, ends[side])
-            needed = self._needed(ends)[side]
-            for pair in self.waiting:
-                pair[side] = copied(needed, pair[side], runner)
+            advance = partial(copied, self._needed(ends)[side], runner=runner)
+            advanced = each(advance, (pair[side] for pair in self.waiting))
+            for pair, values in zip(self.waiting, advanced, strict=True):
+                pair[side] = values
 
     def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
         """What waits before `ends` in each half: what is still read, and the last node's results."""

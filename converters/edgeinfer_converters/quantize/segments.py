@@ -54,7 +54,7 @@ class Cut:
     @property
     def nodes(self) -> Sequence[onnx.NodeProto]:
         """Those of the piece."""
-        return self.timeline.model.graph.node[self.start : self.end]
+        return list(self.timeline.model.graph.node[self.start : self.end])
 
     @cached_property
     def read(self) -> Mapping[str, None]:

@@ -17,7 +17,8 @@ from edgeinfer_converters.quantize.activations import activation_behind
 from edgeinfer_converters.quantize.bias import Floats, Shift, correction, measure_shift
 from edgeinfer_converters.quantize.operators import PRODUCTS, bias_input
 from edgeinfer_converters.quantize.pair import Half, Pair, Samples
-from edgeinfer_converters.quantize.segments import PlainConstants, with_plain_constants
+from edgeinfer_converters.quantize.segments import PlainConstants, Values, with_plain_constants
+from edgeinfer_converters.quantize.threads import each
 from edgeinfer_converters.quantize.two_part import result_of
 
 MEMORY_BYTES = 32_000_000
@@ -104,10 +105,11 @@ class _Biases(Pair):
         axis = -1 if float_half.model.graph.node[float_half.index(name)].op_type == "MatMul" else 1
         outputs = [_result(half, name) for half in self.halves]
         activation = activation_behind(float_half.view, outputs[0])
-        return [
-            measure_shift(wanted[outputs[0]], found[outputs[1]], activation, axis)
-            for wanted, found in self.waiting
-        ]
+
+        def measured(pair: list[Values]) -> Shift:
+            return measure_shift(pair[0][outputs[0]], pair[1][outputs[1]], activation, axis)
+
+        return list(each(measured, self.waiting))
 
     def shift(self, name: str, change: Floats) -> None:
         """Bring the quantized model and what waits behind the node up to date with a changed bias."""
