@@ -78,7 +78,8 @@ def test_products_take_the_count_into_their_weights(kernels: Any) -> None:
         helper.make_node("Flatten", ["m"], ["f"], "flatten"),
         helper.make_node("DequantizeLinear", ["w", "u"], ["v"], axis=0),
         helper.make_node("Gemm", ["f", "v", "b"], ["g"], "product", transB=1),
-        *rounded("y", "g", "r"),
+        helper.make_node("Relu", ["g"], ["h"], "clamp"),
+        *rounded("y", "h", "r"),
     ]
     weights = np.random.default_rng(1).integers(-127, 128, (5, 16)).astype(np.int8)
     scales = np.linspace(0.001, 0.01, 5, dtype=np.float32)

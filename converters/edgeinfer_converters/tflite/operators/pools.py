@@ -108,6 +108,10 @@ def _window(node: Node, at: Lowering) -> tuple[Window, tuple[int, ...], tuple[Pa
     the borders that the node has by itself."""
     image = at.shape(node.inputs[0])[2:]
     window = window_of(node, image, node.integers("kernel_shape"))
+    if node.text("auto_pad", "NOTSET").startswith("SAME") and window.extents != window.kernel:
+        raise UnsupportedError("runtimes differ on what auto_pad SAME is with dilations")
+    if _is_larger(window, image):
+        raise UnsupportedError("its window is larger than the image with its borders")
     if not 1 <= len(image) <= 3:
         raise UnsupportedError(f"pools over {len(image)} axes have no equal")
     flat = two_axes(window)
@@ -119,6 +123,11 @@ def _window(node: Node, at: Lowering) -> tuple[Window, tuple[int, ...], tuple[Pa
     if _is_beyond(whole, image):
         raise UnsupportedError("a window lies on the borders altogether")
     return whole, image, flat.pads
+
+
+def _is_larger(window: Window, image: tuple[int, ...]) -> bool:
+    sides = zip(image, window.pads, window.extents, strict=True)
+    return any(side + before + after < extent for side, (before, after), extent in sides)
 
 
 def _without_late_windows(node: Node, at: Lowering, window: Window) -> None:

@@ -79,8 +79,9 @@ def _axes(node: Node, at: Lowering) -> dict[int, Axis]:
 def _scales(node: Node, at: Lowering, given: tuple[int, ...]) -> list[float]:
     """The factors: those given, or the ratios of the sizes, which a policy can make all alike."""
     before, after = at.shape(node.inputs[0]), at.shape(node.outputs[0])
-    if node.input(2):
-        return [float(one) for one in at.need_constant(node, 2, "factors").reshape(-1)]
+    factors = at.need_constant(node, 2, "factors").reshape(-1) if node.input(2) else np.zeros(0)
+    if factors.size:  # older exporters leave them out by an empty constant
+        return [float(one) for one in factors]
     policy = node.text("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
         return [after[axis] / before[axis] for axis in given]
