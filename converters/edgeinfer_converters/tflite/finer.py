@@ -7,7 +7,7 @@ scale and saturates beyond it: their sum is the result, rounded half as much.
 Where it is too large for that, and no integers are computed from its result, the kernels of dynamic range
 compute it: they round a float input to 8 bits by its own range, multiply integers, and give floats. The
 second rounding of the input costs less than that of the result, which may span what one channel alone
-needs. Nothing saturates there: a clamp must be in the graph.
+needs. Nothing saturates there: what saturation clamps elsewhere is clamped by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 
+from edgeinfer_converters.quantize.operators import CLAMPS
 from edgeinfer_converters.tflite.fusing import NONE
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.nodes import Node
@@ -66,9 +67,15 @@ def _leads_to_integers(at: Lowering, name: str) -> bool:
 
 
 def _is_read_in_8_bits(at: Lowering, name: str) -> bool:
-    return any(
-        at.target(result) is not None for reader in at.view.readers.get(name, ()) for result in reader.output
-    )
+    readers = at.view.readers.get(name, ())
+    return any(_is_wanted_in_8_bits(at, result) for reader in readers for result in reader.output)
+
+
+def _is_wanted_in_8_bits(at: Lowering, result: str) -> bool:
+    """Whether a result is wanted so at once, or behind a clamp that becomes part of what computes it."""
+    clamps = [reader for reader in at.view.readers.get(result, ()) if reader.op_type in CLAMPS]
+    behind = (str(clamp.output[0]) for clamp in clamps if at.view.is_private(result))
+    return any(at.target(name) is not None for name in (result, *behind))
 
 
 def write_finer(
@@ -89,17 +96,18 @@ def write_finer(
 
 
 def write_dynamic(at: Lowering, product: Product, result: str, compute: Callable[[int], int]) -> int:
-    """The result in floats. `compute` gives the product of a float input and a bias in float.
-
-    It ends where 8 bits would: the graph has no Relu or Clip any more that saturation stands in for.
-    """
+    """The result in floats. `compute` gives the product of a float input and a bias in float."""
     at.unrounded.add(result)
     outputs = product.weights.scales.size
     bias = np.zeros(outputs) if product.bias is None else product.bias
     written = compute(at.graph.constant(bias.astype(np.float32), f"{product.name}_bias"))
-    scale, zero_point = product.result.scales[0], product.result.zero_points[0]
-    shape = at.graph.tensors[written].shape
+    return _clamped(at, written, product.result) if result in at.clamped else written
+
+
+def _clamped(at: Lowering, tensor: int, quant: Quant) -> int:
+    """Floats that end where 8 bits would."""
+    shape = at.graph.tensors[tensor].shape
     for code, end in (("MAXIMUM", _LOWEST), ("MINIMUM", _LOWEST + _STEPS)):
-        bound = np.full((1,) * len(shape), (end - zero_point) * scale, np.float32)
-        written = at.add(code, [written, at.const(bound)], shape, "float32")
-    return written
+        bound = np.full((1,) * len(shape), (end - quant.zero_points[0]) * quant.scales[0], np.float32)
+        tensor = at.add(code, [tensor, at.const(bound)], shape, "float32")
+    return tensor
