@@ -8,7 +8,7 @@ from edgeinfer.backends import BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import ModelError, UsageError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.host import Host
-from edgeinfer.processing.spec import PipelineSpec, TensorInput
+from edgeinfer.processing.spec import AnomalyOutput, PipelineSpec, TensorInput
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.choose import Plan, same_instruction_set
 from edgeinfer_converters.data import Data, open_data
@@ -51,13 +51,17 @@ def furnish(
         max_drop=options.max_drop,
         timed=False,
         effort=options.effort,
-        forms=_forms(file.spec, spec, inputs, plans),
+        forms=_forms(file.spec, spec, inputs, outputs, plans),
     )
     return tuple(_for_plan(first, plan) for plan in plans)
 
 
 def _forms(
-    wanted: PipelineSpec, spec: PipelineSpec, inputs: tuple[TensorInfo, ...], plans: tuple[Plan, ...]
+    wanted: PipelineSpec,
+    spec: PipelineSpec,
+    inputs: tuple[TensorInfo, ...],
+    outputs: tuple[TensorInfo, ...],
+    plans: tuple[Plan, ...],
 ) -> InputForms:
     """How TFLite files take their inputs. Raises UsageError for integers in files that cannot take them."""
     integers = {
@@ -74,7 +78,12 @@ def _forms(
             hint="--format tflite --precision int8, with --calibration; or leave `dtype` out",
         )
     as_is = frozenset(one.name for one in spec.input if isinstance(one, TensorInput))
-    return InputForms(as_is, integers)
+    if not isinstance(spec.output, AnomalyOutput):
+        return InputForms(as_is, integers)
+    # The device compares the first output with the first input, number by number.
+    if outputs[0].shape[1:] == inputs[0].shape[1:]:
+        return InputForms(as_is, integers, {outputs[0].name: inputs[0].name})
+    return InputForms(as_is | {inputs[0].name}, integers)
 
 
 def _prepared(

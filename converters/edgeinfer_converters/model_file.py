@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnx
 
@@ -56,6 +56,6 @@ def write_model(
     """
     if model_format == "tflite":
         integers = forms.integers if is_quantized(graph) else {}
-        made = to_tflite(graph, forms=InputForms(forms.as_is, integers), half_weights=half)
+        made = to_tflite(graph, forms=replace(forms, integers=integers), half_weights=half)
         return ModelFile(made.data, "tflite", {**made.inputs, **made.outputs}, integers, made.work)
     return ModelFile(serialized(to_float16(graph) if half else graph), "onnx")

@@ -79,7 +79,7 @@ def _lower(model: onnx.ModelProto, forms: InputForms) -> Lowering:
     for proto in view.nodes:
         _try_node(Node(proto, opset), lowering, faults)
     faults.check()
-    add_outputs(lowering)
+    add_outputs(lowering, forms)
     return lowering
 
 

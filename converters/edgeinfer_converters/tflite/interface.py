@@ -25,10 +25,14 @@ _MAX_STEPS = 64
 
 @dataclass(frozen=True)
 class InputForms:
-    """How inputs are wanted: `as_is` in ONNX's order of axes, `integers` as int8 or uint8 by name."""
+    """How inputs are wanted: `as_is` in ONNX's order of axes, `integers` as int8 or uint8 by name.
+
+    `alike`: the input whose order of axes an output must have, by the output's name; their shapes are equal.
+    """
 
     as_is: frozenset[str] = frozenset()
     integers: Mapping[str, str] = field(default_factory=dict)
+    alike: Mapping[str, str] = field(default_factory=dict)
 
 
 def add_inputs(lowering: Lowering, forms: InputForms) -> None:
@@ -74,10 +78,13 @@ def _as_stored(quant: Quant | None, dtype: str) -> Quant | None:
     return Quant.whole(quant.scales[0], quant.zero_points[0] + 128)
 
 
-def add_outputs(lowering: Lowering) -> None:
+def add_outputs(lowering: Lowering, forms: InputForms) -> None:
     """Read each output in ONNX's order of axes, or channels last where that is how it was computed."""
     for value in lowering.view.model.graph.output:
-        layout = _output_layout(lowering, value.name)
+        if value.name in forms.alike:
+            layout = lowering.inputs[forms.alike[value.name]]
+        else:
+            layout = _output_layout(lowering, value.name)
         tensor = _output(lowering, value.name, layout)
         found = lowering.graph.tensors[tensor]
         taken = tensor in (*lowering.graph.inputs, *lowering.graph.outputs)
