@@ -22,6 +22,7 @@ from edgeinfer_converters.data import Data
 from edgeinfer_converters.estimate import Estimator, Forecast
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
+from edgeinfer_converters.integer_outputs import with_integer_outputs
 from edgeinfer_converters.local import local_options
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.model_file import PLAIN, ModelFile, write_model
@@ -32,7 +33,7 @@ from edgeinfer_converters.quantize.ranges import CHOICES, Method
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.source import Source, serialized
-from edgeinfer_converters.tflite import InputForms
+from edgeinfer_converters.tflite import Forms
 from edgeinfer_converters.verify import Comparison, compare
 
 TFLITE_INTEGER = Integer(activation="int8")
@@ -47,7 +48,7 @@ class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
     `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
     `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model.
-    `forms`: how a TFLite file takes its inputs. `warnings`: what the user should know of the graph.
+    `forms`: how a TFLite file takes and gives tensors. `warnings`: what the user should know of the graph.
     `unpruned`: the prepared graph with all of its channels, where some were removed."""
 
     source: Source
@@ -63,7 +64,7 @@ class Workshop:
     on_cpu: bool = True
     effort: str = "default"
     model_format: ModelFormat = "onnx"
-    forms: InputForms = PLAIN
+    forms: Forms = PLAIN
     warnings: tuple[str, ...] = ()
     unpruned: Shelved | None = None
     oddities: Oddities = field(default_factory=Oddities)
@@ -131,6 +132,12 @@ class Workshop:
             inputs = partial(self.oddities.watch, samples)
             self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted, cache_folder()))
         return self._calibrations[0]
+
+    def tailed(self, made: Int8Model) -> onnx.ModelProto:
+        """The quantized graph, with results in integers where the file is to give them."""
+        samples = self._samples()
+        inputs = partial(inputs_of, samples)
+        return with_integer_outputs(made, self.forms.integers, inputs, len(samples), counted)
 
     def write(self, graph: onnx.ModelProto, *, half: bool = False) -> ModelFile:
         """The file of a graph in the workshop's format. Raises ModelError."""
@@ -263,7 +270,7 @@ def _converted(workshop: Workshop, candidate: Candidate) -> _Converted:
         decisions = tuple(
             Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
         )
-        return _filed(workshop, made.quantized, made.twin, decisions)
+        return _filed(workshop, workshop.tailed(made), made.twin, decisions)
     graph = onnx.load_from_string(workshop.prepared.read())
     return _filed(workshop, graph, half=candidate.precision == "float16")
 
@@ -278,6 +285,9 @@ def _filed(
 ) -> _Converted:
     file = workshop.write(graph, half=half)
     written_from = None if file.model_format == "onnx" else shelve(serialized(graph))
+    if file.narrowed:
+        lost = Decision(what="float64", choice="computed in float32", reason=file.narrowed)
+        decisions = (*decisions, lost)
     return _Converted(file, written_from, twin, decisions)
 
 

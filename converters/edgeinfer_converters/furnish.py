@@ -8,7 +8,7 @@ from edgeinfer.backends import BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import ModelError, UsageError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.host import Host
-from edgeinfer.processing.spec import AnomalyOutput, PipelineSpec, TensorInput
+from edgeinfer.processing.spec import AnomalyOutput, InputSpec, OutputSpec, PipelineSpec, TensorInput
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.choose import Plan, same_instruction_set
 from edgeinfer_converters.data import Data, open_data
@@ -20,7 +20,7 @@ from edgeinfer_converters.progress import announce
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, serialized
-from edgeinfer_converters.tflite import InputForms
+from edgeinfer_converters.tflite import Forms
 from edgeinfer_converters.threshold import needs_threshold
 
 
@@ -51,7 +51,7 @@ def furnish(
         max_drop=options.max_drop,
         timed=False,
         effort=options.effort,
-        forms=_forms(file.spec, spec, inputs, outputs, plans),
+        forms=_forms(file.spec, spec, (inputs, outputs), plans),
     )
     return tuple(_for_plan(first, plan) for plan in plans)
 
@@ -59,31 +59,36 @@ def furnish(
 def _forms(
     wanted: PipelineSpec,
     spec: PipelineSpec,
-    inputs: tuple[TensorInfo, ...],
-    outputs: tuple[TensorInfo, ...],
+    tensors: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]],
     plans: tuple[Plan, ...],
-) -> InputForms:
-    """How TFLite files take their inputs. Raises UsageError for integers in files that cannot take them."""
-    integers = {
-        one.name: wish.dtype
-        for wish, one, tensor in zip(wanted.input, spec.input, inputs, strict=True)
-        if wish.dtype in ("int8", "uint8") and tensor.dtype == "float32"
+) -> Forms:
+    """How TFLite files take and give tensors. Raises UsageError for integers in files that cannot do so."""
+    inputs, outputs = tensors
+    taken = {
+        one.name: wish.dtype for wish, one in zip(wanted.input, inputs, strict=True) if _differs(wish, one)
     }
+    given = {one.name: wanted.output.dtype for one in outputs if _differs(wanted.output, one)}
     quantized = {one.precision for plan in plans for one in plan.candidates} & {"int8", "mixed"}
-    if integers and (not quantized or any(plan.model_format != "tflite" for plan in plans)):
-        name, dtype = next(iter(integers.items()))
+    if (taken or given) and (not quantized or any(plan.model_format != "tflite" for plan in plans)):
+        role, verb = ("input", "takes") if taken else ("output", "gives")
+        name, dtype = next(iter((taken or given).items()))
         raise UsageError(
-            f'the pipeline wants the input `{name}` in {dtype} (dtype = "{dtype}"): only an int8 TFLite file '
-            "takes a float model's inputs so",
+            f'the pipeline wants the {role} `{name}` in {dtype} (dtype = "{dtype}"): only an int8 TFLite '
+            f"file {verb} a float model's {role}s so",
             hint="--format tflite --precision int8, with --calibration; or leave `dtype` out",
         )
     as_is = frozenset(one.name for one in spec.input if isinstance(one, TensorInput))
     if not isinstance(spec.output, AnomalyOutput):
-        return InputForms(as_is, integers)
+        return Forms(as_is, taken | given)
     # The device compares the first output with the first input, number by number.
     if outputs[0].shape[1:] == inputs[0].shape[1:]:
-        return InputForms(as_is, integers, {outputs[0].name: inputs[0].name})
-    return InputForms(as_is | {inputs[0].name}, integers)
+        return Forms(as_is, taken | given, {outputs[0].name: inputs[0].name})
+    return Forms(as_is | {inputs[0].name}, taken | given)
+
+
+def _differs(wish: InputSpec | OutputSpec, tensor: TensorInfo) -> bool:
+    """Whether integers are wanted where the model has floats."""
+    return wish.dtype in ("int8", "uint8") and tensor.dtype == "float32"
 
 
 def _prepared(

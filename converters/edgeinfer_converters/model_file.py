@@ -13,11 +13,14 @@ from edgeinfer_converters.float16 import to_float16
 from edgeinfer_converters.importers.onnx import is_quantized
 from edgeinfer_converters.oriented import Oriented
 from edgeinfer_converters.source import serialized
-from edgeinfer_converters.tflite import InputForms, to_tflite
+from edgeinfer_converters.tflite import Forms, to_tflite
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.work import Work
 
-PLAIN = InputForms()
+PLAIN = Forms()
+
+_NAMED = 3
+"""Operators that a reason names."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,9 @@ class ModelFile:
     """A model as the device gets it.
 
     `layouts`: for inputs and outputs of a TFLite file how their axes lie, compared with the source model.
-    `integers`: the inputs that take integers where the source model takes floats, with the type.
-    `work`: of a TFLite file that was written here.
+    `integers`: the inputs and outputs in integers where the source model has floats, with the type.
+    `work`: of a TFLite file that was written here. `doubles`: the operators that it computes in float32 and
+    the source model in float64.
     """
 
     data: bytes
@@ -34,6 +38,13 @@ class ModelFile:
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     integers: Mapping[str, str] = field(default_factory=dict)
     work: Work | None = None
+    doubles: tuple[str, ...] = ()
+
+    @property
+    def narrowed(self) -> str:
+        """Why decimals are lost where the source model computes in float64; empty where none are."""
+        named = ", ".join(self.doubles[:_NAMED]) + (" and others" if len(self.doubles) > _NAMED else "")
+        return f"TFLite has no kernels for float64: {named} lose decimals" if self.doubles else ""
 
     def open(self, options: BackendOptions) -> AbstractContextManager[Backend]:
         """A backend that takes and gives tensors as the source model does. Raises ModelError."""
@@ -46,16 +57,17 @@ def write_model(
     model_format: ModelFormat,
     *,
     half: bool = False,
-    forms: InputForms = PLAIN,
+    forms: Forms = PLAIN,
 ) -> ModelFile:
     """The file of a float graph, or of a quantized one of QDQ form.
 
-    `half`: numbers in float16. `forms`: how a TFLite file takes its inputs; integers only where the graph is
-    quantized.
+    `half`: numbers in float16. `forms`: how a TFLite file takes and gives tensors; integers only where the
+    graph is quantized.
     Raises ModelError for what the format has no equal for.
     """
     if model_format == "tflite":
         integers = forms.integers if is_quantized(graph) else {}
         made = to_tflite(graph, forms=replace(forms, integers=integers), half_weights=half)
-        return ModelFile(made.data, "tflite", {**made.inputs, **made.outputs}, integers, made.work)
+        layouts = {**made.inputs, **made.outputs}
+        return ModelFile(made.data, "tflite", layouts, integers, made.work, made.doubles)
     return ModelFile(serialized(to_float16(graph) if half else graph), "onnx")
