@@ -38,7 +38,7 @@ from edgeinfer_converters.provenance import (
     tool_versions,
 )
 from edgeinfer_converters.pruning import emit_pruned
-from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.quantize.share import integer_share, stated_share
 from edgeinfer_converters.report import (
     BundleFacts,
     IntegerFacts,
@@ -208,7 +208,7 @@ def _report(
         forecast=emitted.forecast,
         timing_note=_timing_note(workshop, parcel, emitted),
         next_step=_next_step(options, parcel, workshop.host),
-        integer=_integer(emitted),
+        integer=_integer(emitted, on_cpu=workshop.on_cpu),
         development_key="" if options.key else str(user_trust_folder() / DEVELOPMENT_NAME),
     )
 
@@ -244,6 +244,7 @@ def _write_details(
         labels=parcel.labels,
         samples=data.verification,
         count=data.verification_count,
+        on_cpu=workshop.on_cpu,
     )
     options = dataclasses.replace(workshop.options, threads=1)
     source = workshop.source
@@ -253,13 +254,14 @@ def _write_details(
     return report
 
 
-def _integer(emitted: EmittedModel) -> IntegerFacts | None:
+def _integer(emitted: EmittedModel, *, on_cpu: bool) -> IntegerFacts | None:
     if emitted.precision not in ("int8", "mixed"):
         return None
     if emitted.file.work is not None:
         work = emitted.file.work
         return IntegerFacts(macs=work.macs, integer_macs=work.integer_macs, float_nodes=work.floats)
-    found = integer_share(infer_shapes(onnx.load_from_string(emitted.data)))
+    share_of = integer_share if on_cpu else stated_share
+    found = share_of(infer_shapes(onnx.load_from_string(emitted.data)))
     return IntegerFacts(macs=found.macs, integer_macs=found.integer_macs, float_nodes=found.float_nodes)
 
 
