@@ -57,7 +57,7 @@ class Pains:
 
 
 THOROUGH = Pains(samples=MAX_SAMPLES, positions=1024, refinements=3, tried=True)
-ROUGH = Pains(samples=64, positions=128, refinements=0, tried=False)
+ROUGH = Pains(samples=256, positions=128, refinements=0, tried=False)
 """For an idea of what can be made up for, in a small part of the time."""
 
 

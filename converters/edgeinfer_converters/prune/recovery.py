@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 
 from edgeinfer.frames import Array
+from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.budget import Curve
 from edgeinfer_converters.prune.compensate import ROUGH, compensate
-from edgeinfer_converters.prune.curves import PARTS
 from edgeinfer_converters.prune.elimination import Elimination
 from edgeinfer_converters.prune.groups import Grouping
 from edgeinfer_converters.prune.probe import Probe
@@ -28,8 +28,11 @@ from edgeinfer_converters.quantize.pair import Samples
 PROBED = 32
 """Samples that damage is measured on."""
 
-TRIED = 8
-"""Groups that it is tried out with: each has all behind it mended."""
+TRIED, FEWEST, WORK_MACS = 8, 3, 1_000_000_000
+"""Groups that it is tried out with, as each has all behind it mended: fewer in large networks, but three."""
+
+AT = (0.1, 0.5)
+"""Of a group's channels, that are gone when it is tried: the more, the more of it is made up for."""
 
 MOST, LEAST = 4.0, 0.1
 """What a factor may be: a few samples tell no more."""
@@ -50,32 +53,46 @@ def recovered(
     `curves` in the order of the graph. Weights are fitted to `samples`; what is left is measured on `probed`.
     """
     names = list(curves)
+    if not names:
+        return curves
     judge = Probe(model, probed, PROBED)
     view = GraphView(model)
-    places, factors = [], []
-    for place in _spread(len(names)):
+    places = _spread(len(names), sum(count_macs(model).values()))
+    factors = []
+    for place in places:
         name = names[place]
         progress(f"measuring what mending behind `{name}` makes up for")
-        gone = max(1, round(PARTS[0] * curves[name].channels))
-        kept = {name: rankings[name].kept(curves[name].channels - gone)}
-        smaller = keep_channels(model, grouping, {name: one.tolist() for name, one in kept.items()})
-        mended, _ = compensate(
-            model, smaller, left_outputs(view, grouping, kept), samples, count, pains=ROUGH
-        )
-        damage = float(curves[name].damages[gone])
-        if damage > 0:
-            places.append(place)
-            factors.append(np.clip(judge.difference(mended) / damage, LEAST, MOST))
-    if not places:
-        return curves
-    found = np.exp(np.interp(np.arange(len(names)), places, np.log(factors)))
+        for gone in _counts(curves[name]):
+            kept = {name: rankings[name].kept(curves[name].channels - gone)}
+            smaller = keep_channels(model, grouping, {name: one.tolist() for name, one in kept.items()})
+            left = left_outputs(view, grouping, kept)
+            mended, _ = compensate(model, smaller, left, samples, count, pains=ROUGH)
+            factors.append(_factor(judge.difference(mended), float(curves[name].damages[gone])))
+    logs = np.log(factors).reshape(len(places), len(AT))
+    between = [np.interp(np.arange(len(names)), places, column) for column in logs.T]
     return {
-        name: replace(curve, damages=curve.damages * factor)
-        for (name, curve), factor in zip(curves.items(), found, strict=True)
+        name: _mended(curve, [float(column[place]) for column in between])
+        for place, (name, curve) in enumerate(curves.items())
     }
 
 
-def _spread(count: int) -> Sequence[int]:
-    """At most TRIED places, the first and the last among them."""
-    places: list[int] = sorted(set(np.linspace(0, count - 1, min(count, TRIED)).round().astype(int).tolist()))
+def _counts(curve: Curve) -> list[int]:
+    return [max(1, round(part * curve.channels)) for part in AT]
+
+
+def _factor(left: float, damage: float) -> float:
+    return float(np.clip(left / damage, LEAST, MOST)) if damage > 0 else 1.0
+
+
+def _mended(curve: Curve, logs: Sequence[float]) -> Curve:
+    """The damage times the factors that were found at some counts, and something between them elsewhere."""
+    counts = np.arange(len(curve.damages))
+    damages = curve.damages * np.exp(np.interp(counts, _counts(curve), logs))
+    return replace(curve, damages=np.maximum.accumulate(damages))
+
+
+def _spread(count: int, macs: int) -> Sequence[int]:
+    """The places that are tried, the first and the last among them."""
+    tried = min(count, int(np.clip(WORK_MACS // max(macs, 1), FEWEST, TRIED)))
+    places: list[int] = sorted(set(np.linspace(0, count - 1, tried).round().astype(int).tolist()))
     return places

@@ -13,7 +13,7 @@ from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.prune import recovery as module
 from edgeinfer_converters.prune.budget import Curve
 from edgeinfer_converters.prune.elimination import Elimination
-from edgeinfer_converters.prune.recovery import LEAST, MOST, TRIED, recovered
+from edgeinfer_converters.prune.recovery import FEWEST, LEAST, MOST, TRIED, WORK_MACS, recovered
 from tests.fixtures.graphs import conv, filters, graph_of, samples_of
 from tests.fixtures.pruning import grouping_of
 
@@ -53,11 +53,11 @@ def measured(model: onnx.ModelProto, *, damage: float = 0.1) -> dict[str, Curve]
     return dict(found)
 
 
-def test_curves_keep_their_form() -> None:
+def test_curves_never_fall() -> None:
     for curve in measured(chain(3)).values():
         assert curve.damages[0] == 0
         assert curve.least == 1
-        np.testing.assert_allclose(curve.damages, curve.damages[1] * np.arange(9), rtol=1e-12)
+        assert (np.diff(curve.damages) >= 0).all()
         assert 0.1 * LEAST <= curve.damages[1] <= 0.1 * MOST
 
 
@@ -67,7 +67,8 @@ def test_what_mending_leaves_does_not_depend_on_what_was_said_before(monkeypatch
     model = chain(2)
     once, again = measured(model, damage=0.1), measured(model, damage=0.7)
     for name, curve in once.items():
-        np.testing.assert_allclose(curve.damages, again[name].damages, rtol=1e-6)
+        at = module._counts(curve)
+        np.testing.assert_allclose(curve.damages[at], again[name].damages[at], rtol=1e-6)
 
 
 def test_a_copy_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +84,7 @@ def test_a_copy_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_groups_in_between_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TRIED", 2)
+    monkeypatch.setattr(module, "FEWEST", 2)
     told: list[str] = []
     model = chain(4)
     grouping = grouping_of(model)
@@ -111,10 +113,11 @@ def test_groups_without_damage_tell_nothing() -> None:
     assert [float(one.damages.sum()) for one in measured(model, damage=0.0).values()] == [0.0, 0.0]
 
 
-@given(count=st.integers(1, 60))
-def test_those_that_are_tried_reach_from_the_first_to_the_last(count: int) -> None:
-    places = module._spread(count)
+@given(count=st.integers(1, 60), macs=st.integers(0, 10**10))
+def test_those_that_are_tried_reach_from_the_first_to_the_last(count: int, macs: int) -> None:
+    places = module._spread(count, macs)
     assert places[0] == 0
     assert places[-1] == count - 1
     assert list(places) == sorted(set(places))
-    assert len(places) == min(count, TRIED)
+    assert min(count, FEWEST) <= len(places) <= min(count, TRIED)
+    assert len(places) == min(count, TRIED) or len(places) * macs <= max(WORK_MACS, FEWEST * macs)
