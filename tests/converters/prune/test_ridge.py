@@ -66,6 +66,16 @@ def test_a_rough_fit_is_near_the_best_one_where_there_are_many_rows(seed: int) -
     assert np.abs(rough.weights - best.weights).max() < 0.2
 
 
+def test_a_column_that_is_hardly_there_gets_no_giant_weights() -> None:
+    """It is there in two rows alone, and would explain all of their noise."""
+    x, y, weights = linear(0, 400, noise=0.5)
+    x[:, :, 0] = 0
+    x[[3, 7], :, 0] = 1e-3
+    found = fit(folds_of(x, y), weights, biased=True)
+    assert np.abs(found.weights).max() < 20 * np.abs(weights).max()
+    assert found.error <= found.before
+
+
 def test_few_noisy_samples_leave_the_weights_near_where_they_were() -> None:
     x, y, weights = linear(0, 24, noise=8.0)
     found = fit(folds_of(x, y), weights, biased=True)
