@@ -10,7 +10,7 @@ here with measured ranges of activations in place of those of weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,25 +51,27 @@ class Extremes:
         return Extremes(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
-class ChannelRanges:
-    """The extremes of each channel (axis 1) of tensors, while samples stream by."""
+ChannelRanges = Mapping[str, Extremes]
+"""Of each channel of tensors, by their names."""
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = frozenset(names)
-        self._seen: dict[str, Extremes] = {}
 
-    def update(self, values: Mapping[str, Array]) -> None:
-        """Take in some tensors of a sample, with their channels on axis 1; others are passed over."""
-        for name, array in values.items():
-            if name not in self._names:
-                continue
-            axes = (0, *range(2, array.ndim))
-            new = Extremes(array.min(axis=axes), array.max(axis=axes))
-            self._seen[name] = self._seen[name] | new if name in self._seen else new
+def channel_ranges(names: tuple[str, ...], parts: Iterable[Mapping[str, Array]]) -> ChannelRanges:
+    """Those of tensors that come in some parts, with their channels on axis 1; others are passed over."""
+    return {
+        name: Extremes(array.min(axis=axes), array.max(axis=axes))
+        for values in parts
+        for name, array in values.items()
+        if name in names
+        for axes in [(0, *range(2, array.ndim))]
+    }
 
-    def result(self) -> Mapping[str, Extremes]:
-        """By tensor."""
-        return self._seen
+
+def merged(found: Iterable[ChannelRanges]) -> ChannelRanges:
+    """The ranges over several samples, whatever their order."""
+    seen: dict[str, Extremes] = {}
+    for one in found:
+        seen |= {name: seen[name] | new if name in seen else new for name, new in one.items()}
+    return seen
 
 
 def equalized_tensors(view: GraphView) -> tuple[str, ...]:

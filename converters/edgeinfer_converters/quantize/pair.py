@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -106,17 +106,18 @@ class Pair:
         needed = self._needed(ends)
 
         def both(one: Mapping[str, Array]) -> list[Values]:
-            return [copied(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
+            return list(each(lambda side: copied(needed[side], dict(one), runners[side]), (0, 1)))
 
-        self.waiting = list(each(both, islice(self._samples(), count)))
+        # A thread for each half, not for each sample: a session keeps memory for all its runs at a time.
+        self.waiting = [both(one) for one in islice(self._samples(), count)]
 
     def _run(self, ends: Sequence[int]) -> None:
+        # One half after the other: with both at a time two sessions would hold the widest tensors.
         for side, half in enumerate(self.halves):
             runner = half.runner(half.position, ends[side])
-            advance = partial(copied, self._needed(ends)[side], runner=runner)
-            advanced = each(advance, (pair[side] for pair in self.waiting))
-            for pair, values in zip(self.waiting, advanced, strict=True):
-                pair[side] = values
+            needed = self._needed(ends)[side]
+            for pair in self.waiting:
+                pair[side] = copied(needed, pair[side], runner)
 
     def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
         """What waits before `ends` in each half: what is still read, and the last node's results."""
