@@ -16,11 +16,13 @@ from edgeinfer_converters.checkpoint import Checkpoint
 from edgeinfer_converters.graph.shapes import OPEN
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.execution import single_threaded
+from edgeinfer_converters.quantize.extremes import ChannelObserver
 from edgeinfer_converters.quantize.hessian import GramObserver, Grams, columns_of
 from edgeinfer_converters.quantize.observers import HistogramObserver
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.relay import Relay
+from edgeinfer_converters.quantize.residual import stream_terms
 from edgeinfer_converters.quantize.threads import ahead, each
 from edgeinfer_converters.resume import Resumable
 
@@ -28,6 +30,8 @@ Parts = Iterator[Mapping[str, Array]]
 """The tensors of a sample, some at a time."""
 
 T = TypeVar("T")
+
+_Observer = HistogramObserver | ChannelObserver | GramObserver
 
 
 def observe(
@@ -81,9 +85,11 @@ class _Watch:
     def __init__(self, view: GraphView, *, grams: bool) -> None:
         self._histograms = {name: HistogramObserver() for name in observed_tensors(view)}
         self._grams = {name: GramObserver(one) for name, one in columns_of(view).items()} if grams else {}
-        self._by_tensor: defaultdict[str, list[HistogramObserver | GramObserver]] = defaultdict(list)
-        for name, observer in self._histograms.items():
-            self._by_tensor[name].append(observer)
+        self._channels = {name: ChannelObserver() for name in stream_terms(view)}
+        self._by_tensor: defaultdict[str, list[_Observer]] = defaultdict(list)
+        for observers in (self._histograms, self._channels):
+            for name, observer in observers.items():
+                self._by_tensor[name].append(observer)
         for node in view.nodes:
             if node.name in self._grams:
                 self._by_tensor[node.input[0]].append(self._grams[node.name])
@@ -105,9 +111,9 @@ class _Watch:
                 one.update(values[name])
 
     def ranges(self, count: int) -> Ranges:
-        seen = {name: observer.result() for name, observer in self._histograms.items()}
-        histograms = {name: one for name, one in seen.items() if one is not None}
-        return Ranges(histograms, count, Grams(self._grams))
+        histograms = {name: one for name, seen in self._histograms.items() if (one := seen.result())}
+        channels = {name: two for name, seen in self._channels.items() if (two := seen.result())}
+        return Ranges(histograms, count, Grams(self._grams), channels)
 
     def state(self) -> Mapping[str, Array]:
         """All that the observers know: their arrays by number and name."""
@@ -133,8 +139,8 @@ class _Watch:
         for observer, state in zip(self._all(), states, strict=True):
             observer.restore(state)
 
-    def _all(self) -> Sequence[HistogramObserver | GramObserver]:
-        return [*self._histograms.values(), *self._grams.values()]
+    def _all(self) -> Sequence[_Observer]:
+        return [*self._histograms.values(), *self._channels.values(), *self._grams.values()]
 
 
 class _Count:
@@ -231,6 +237,24 @@ class _Run:
             for name, values in part.items():
                 _check_finite(values, f"{where}: the activation `{name}`")
             yield part
+
+
+def bounds(
+    model: onnx.ModelProto,
+    names: tuple[str, ...],
+    samples: Iterable[Mapping[str, Array]],
+    *,
+    total: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> dict[str, tuple[float, float]]:
+    """The least and the largest value of each tensor over all samples. Raises what `observe` raises."""
+    found: dict[str, tuple[float, float]] = {}
+    with single_threaded():
+        for part in stream(model, names, samples, total=total, progress=progress):
+            for name, values in part.items():
+                low, high = found.get(name, (np.inf, -np.inf))
+                found[name] = min(low, float(values.min())), max(high, float(values.max()))
+    return found
 
 
 def _check_sample(view: GraphView, sample: Mapping[str, Array], where: str) -> None:

@@ -14,7 +14,7 @@ from onnx import helper
 
 from edgeinfer.errors import DataError, ModelError
 from edgeinfer_converters import resume
-from edgeinfer_converters.calibrate import look_at_each, observe, stream
+from edgeinfer_converters.calibrate import bounds, look_at_each, observe, stream
 from edgeinfer_converters.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize import hessian, relay
@@ -49,6 +49,14 @@ def test_the_values_are_those_of_the_graph() -> None:
     pooled = np.concatenate([run(probe, sample)[1] for sample in samples])
     assert ranges.histograms["p"].maximum == pytest.approx(float(pooled.max()), rel=1e-5)
     assert ranges.histograms["r1"].minimum == 0.0
+
+
+def test_bounds_are_those_over_all_samples() -> None:
+    model = classifier()
+    samples = list(samples_of(model, 4))
+    found = bounds(model, ("logits",), samples, total=4)
+    logits = np.concatenate([run(model, sample)[0] for sample in samples])
+    assert found["logits"] == pytest.approx((float(logits.min()), float(logits.max())), rel=1e-5)
 
 
 def test_order_does_not_matter() -> None:

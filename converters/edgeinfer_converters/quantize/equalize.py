@@ -10,8 +10,7 @@ here with measured ranges of activations in place of those of weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView, attribute
 from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.quantize.channels import ChannelClasses, channel_classes
+from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.placement import place
 
 STRENGTH = 0.75
@@ -33,45 +33,6 @@ ROOM = 1.3
 
 MAX_FACTOR = 32.0
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """The least and the greatest value of each channel, float32."""
-
-    low: npt.NDArray[np.float32]
-    high: npt.NDArray[np.float32]
-
-    @property
-    def largest(self) -> npt.NDArray[np.float32]:
-        """The largest magnitude of each channel."""
-        return np.maximum(self.high, -self.low)
-
-    def __or__(self, other: Extremes) -> Extremes:
-        return Extremes(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
-
-
-ChannelRanges = Mapping[str, Extremes]
-"""Of each channel of tensors, by their names."""
-
-
-def channel_ranges(names: tuple[str, ...], parts: Iterable[Mapping[str, Array]]) -> ChannelRanges:
-    """Those of tensors that come in some parts, with their channels on axis 1; others are passed over."""
-    return {
-        name: Extremes(array.min(axis=axes), array.max(axis=axes))
-        for values in parts
-        for name, array in values.items()
-        if name in names
-        for axes in [(0, *range(2, array.ndim))]
-    }
-
-
-def merged(found: Iterable[ChannelRanges]) -> ChannelRanges:
-    """The ranges over several samples, whatever their order."""
-    seen: dict[str, Extremes] = {}
-    for one in found:
-        seen |= {name: seen[name] | new if name in seen else new for name, new in one.items()}
-    return seen
 
 
 def equalized_tensors(view: GraphView) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ class Timeline:
     @cached_property
     def kinds(self) -> Mapping[str, onnx.ValueInfoProto]:
         """Type and shape of the tensors for which they are known."""
-        return {value.name: value for value in (*self.model.graph.value_info, *self.model.graph.input)}
+        graph = self.model.graph
+        return {value.name: value for value in (*graph.value_info, *graph.output, *graph.input)}
 
     def needed_behind(self, position: int) -> frozenset[str]:
         """The names that nodes from `position` on read."""

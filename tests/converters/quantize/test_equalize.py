@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import look_at_each, observe
+from edgeinfer_converters.calibrate import observe, stream
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.channels import channel_classes
-from edgeinfer_converters.quantize.equalize import channel_ranges, equalize, equalized_tensors, merged
+from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
+from edgeinfer_converters.quantize.extremes import ChannelRanges
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import GRAPHS, conv, filters, graph_of, run, samples_of, sqnr_db
 
@@ -40,19 +39,10 @@ def depthwise(bound: float | None = None) -> onnx.ModelProto:
 
 def equalized(model: onnx.ModelProto) -> onnx.ModelProto:
     names = equalized_tensors(GraphView(model))
-    look = partial(channel_ranges, names)
-    return equalize(model, merged(look_at_each(look, model, names, samples_of(model, 16), total=16)))
-
-
-def test_ranges_are_those_of_all_samples_whatever_their_parts() -> None:
-    values = np.random.default_rng(0).normal(size=(5, 2, 3, 4, 4)).astype(np.float32)
-    samples = [[{"other": one}, {"x": one[:1]}, {"y": one[1:]}] for one in values]
-    found = merged(channel_ranges(("x", "y"), one) for one in samples)
-    assert set(found) == {"x", "y"}
-    for name, index in (("x", 0), ("y", 1)):
-        np.testing.assert_array_equal(found[name].low, values[:, index].min(axis=(0, 2, 3)))
-        np.testing.assert_array_equal(found[name].high, values[:, index].max(axis=(0, 2, 3)))
-    assert merged([]) == {}
+    ranges = ChannelRanges(names)
+    for values in stream(model, names, samples_of(model, 16), total=16):
+        ranges.update(values)
+    return equalize(model, ranges.result())
 
 
 def int8_sqnr_db(model: onnx.ModelProto, reference: onnx.ModelProto) -> float:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import look_at_each, observe
+from edgeinfer_converters.calibrate import observe, stream
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.equalize import Extremes, channel_ranges, merged
+from edgeinfer_converters.quantize.extremes import ChannelRanges, Extremes
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.quantize.static import quantize_int8
@@ -42,8 +40,10 @@ def gated(spread: np.ndarray, *, last: bool = False) -> onnx.ModelProto:
 
 def ranges_of(model: onnx.ModelProto) -> dict[str, Extremes]:
     names = gate_tensors(GraphView(model))
-    look = partial(channel_ranges, names)
-    return dict(merged(look_at_each(look, model, names, samples_of(model, 16), total=16)))
+    ranges = ChannelRanges(names)
+    for values in stream(model, names, samples_of(model, 16), total=16):
+        ranges.update(values)
+    return dict(ranges.result())
 
 
 def opened(model: onnx.ModelProto) -> tuple[onnx.ModelProto, frozenset[str]]:

@@ -131,3 +131,18 @@ def test_what_a_subgraph_makes_for_itself_is_no_input() -> None:
         )
     )
     assert Cut(Timeline(model), 1, 2).inputs == ("flag", "a")
+
+
+def test_an_output_of_the_model_that_later_nodes_read_goes_into_a_piece() -> None:
+    model = infer_shapes(GRAPHS["residual"]())
+    kinds = {value.name: value for value in model.graph.value_info}
+    behind = Cut(Timeline(model), 2, len(model.graph.node))
+    name = next(one for one in behind.inputs if one in kinds)
+    expected = Cut(Timeline(model), 0, len(model.graph.node)).runner().run(next(iter(samples_of(model, 1))))
+    model.graph.output.append(kinds[name])
+    model.graph.value_info.remove(kinds[name])
+    values = dict(next(iter(samples_of(model, 1))))
+    for start, end in ((0, 2), (2, len(model.graph.node))):
+        values |= Cut(Timeline(model), start, end).runner().run(values)
+    output = model.graph.output[0].name
+    np.testing.assert_allclose(values[output], expected[output], rtol=1e-5)
