@@ -112,7 +112,7 @@ class _Watch:
 
     def ranges(self, count: int) -> Ranges:
         histograms = {name: one for name, seen in self._histograms.items() if (one := seen.result())}
-        channels = {name: two for name, seen in self._channels.items() if (two := seen.result())}
+        channels = {name: wide for name, seen in self._channels.items() if (wide := seen.result())}
         return Ranges(histograms, count, Grams(self._grams), channels)
 
     def state(self) -> Mapping[str, Array]:

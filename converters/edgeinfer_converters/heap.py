@@ -6,18 +6,22 @@ import ctypes
 import sys
 from typing import Any
 
-_ARENA_MAX = -8  # M_ARENA_MAX in malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # as in malloc.h
+_LARGE_BYTES, _SPARE_BYTES = 6_000_000, 32_000_000
 
 
 def share() -> None:
-    """Let all threads that begin from now on take their memory from one heap.
+    """Let all threads that begin from now on take their memory from one heap, and keep holes out of it.
 
     glibc gives each a heap of its own, and what one thread leaves free another cannot use: two threads that
-    take turns with large arrays would need a hundred megabytes more.
+    take turns with large arrays would need a hundred megabytes more. Models and matrices, larger than
+    activations are, come from the system one by one, and go back to it.
     """
     mallopt = _function("mallopt")
     if mallopt is not None:
         mallopt(_ARENA_MAX, 1)
+        mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_TRIM_THRESHOLD, _SPARE_BYTES)
 
 
 def give_back() -> None:

@@ -35,7 +35,7 @@ class NoiseMeter:
 
     def of(self, scales: Mapping[str, Affine]) -> float:
         """The noise with the tensors of `scales` quantized."""
-        return self._of(_bytes_of(with_rounding(self.model, scales)))
+        return self._of(_bytes_of(with_rounding(with_logits(self.model), scales)))
 
     def of_model(self, quantized: onnx.ModelProto) -> float:
         """The noise of a model that was quantized from the one measured."""
@@ -70,9 +70,8 @@ def _finite(wanted: Array, found: Array) -> tuple[Array, Array]:
 def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
-    measured = with_logits(model)
-    session = open_session(_bytes_of(measured), pooled=False)
-    return NoiseMeter(measured, kept, list(_run(session, kept)))
+    session = open_session(_bytes_of(with_logits(model)), pooled=False)
+    return NoiseMeter(model, kept, list(_run(session, kept)))
 
 
 def with_logits(model: onnx.ModelProto) -> onnx.ModelProto:
