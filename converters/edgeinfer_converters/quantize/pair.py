@@ -81,11 +81,11 @@ class Pair:
         """Run both models up to these positions, the nodes there not included.
 
         Of each sample what later nodes read waits in `waiting`, and the results of the last node that ran.
-        With the next positions, `then`, no samples are begun that would have to be given up there.
+        With the next positions, `then`, no samples are begun anew that would have to be given up there.
         """
         starts = [half.position for half in self.halves]
         fitting, known = self._fitting(starts, ends), len(self.waiting)
-        most = fitting if then is None else min(fitting, self._fitting(ends, then))
+        most = fitting if then is None or not known else min(fitting, self._fitting(ends, then))
         factor = _WORTHWHILE if then is None else _WORTHWHILE_TO_KEEP
         if not known or most >= factor * known or most == self._count > known:
             self._fill(ends, most)
