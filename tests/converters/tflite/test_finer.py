@@ -106,7 +106,7 @@ WIDE = np.geomspace(1, 100, 40).astype(np.float32)
 """How much further from zero some of the results lie than others."""
 
 
-def autoencoder(kind: str, group: int = 1) -> onnx.ModelProto:
+def autoencoder(kind: str, group: int = 1, behind: str = "Identity") -> onnx.ModelProto:
     """A small product before one that is most of the model."""
     shape: tuple[int, ...]
     side: tuple[int, ...]
@@ -130,7 +130,7 @@ def autoencoder(kind: str, group: int = 1) -> onnx.ModelProto:
         "v": normal(40, 8 // group, *side, seed=3),
         "d": WIDE * normal(40, seed=4),
     }
-    nodes.append(helper.make_node("Identity", ["g"], ["y"], "out"))
+    nodes.append(helper.make_node(behind, ["g"], ["y"], "out"))
     return model_of(nodes, {"x": normal(*shape)}, ["y"], constants=constants)
 
 
@@ -196,3 +196,27 @@ def test_a_result_that_integers_are_computed_from_keeps_8_bits() -> None:
     made = to_tflite(integers)
     assert made.operators["FULLY_CONNECTED"] == 1  # the large one; the last one is the convolution
     assert made.operators["CONV_2D"] == 1
+
+
+@pytest.mark.parametrize("kind", ["Gemm", "Conv"])
+def test_a_clamp_that_saturation_would_replace_stays(kind: str) -> None:
+    model = autoencoder(kind, behind="Relu")
+    integers, samples = quantized_for(model)
+    assert [node.op_type for node in integers.graph.node].count("Relu") == 1
+    made = to_tflite(integers)
+    for sample in samples[:4]:
+        wanted, found = run(model, sample)[0], run_lite(made, sample)["y"]
+        assert wanted.min() == 0
+        assert found.min() == 0
+        assert sqnr_db(wanted, found) > 30
+
+
+def test_a_small_product_is_clamped_too() -> None:
+    model = quantized(network(helper.make_node("Relu", ["g"], ["y"])))
+    made = to_tflite(model)
+    assert made.operators["FULLY_CONNECTED"] == 2
+    for seed in range(8):
+        sample = {"x": normal(*IMAGE, seed=seed)}
+        found, wanted = run_lite(made, sample)["y"], run(model, sample, optimized=False)[0]
+        assert found.min() >= 0
+        assert np.abs(found - wanted).max() <= 0.02 * np.abs(wanted).max() + 1e-6
