@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # as in malloc.h
-_LARGE_BYTES, _SPARE_BYTES = 12_000_000, 32_000_000
+_LARGE_BYTES, _SPARE_BYTES = 5_000_000, 32_000_000
 
 
 def share() -> None:
