@@ -35,17 +35,15 @@ class NoiseMeter:
 
     def of(self, scales: Mapping[str, Affine]) -> float:
         """The noise with the tensors of `scales` quantized."""
-        return self._of(with_rounding(self.model, scales))
+        return self._of(_bytes_of(with_rounding(with_logits(self.model), scales)))
 
     def of_model(self, quantized: onnx.ModelProto) -> float:
         """The noise of a model that was quantized from the one measured."""
-        return self._of(with_logits(quantized))
+        return self._of(_bytes_of(with_logits(quantized)))
 
-    def _of(self, model: onnx.ModelProto) -> float:
-        """The mean over the outputs of error to signal."""
-        noisy = list(
-            _run(open_session(model.SerializeToString(deterministic=True), pooled=False), self.samples)
-        )
+    def _of(self, model: bytes) -> float:
+        """The mean over the outputs of error to signal. Of bytes: the graph itself is gone by now."""
+        noisy = list(_run(open_session(model, pooled=False), self.samples))
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [
@@ -58,6 +56,11 @@ class NoiseMeter:
         return float(np.mean(ratios))
 
 
+def _bytes_of(model: onnx.ModelProto) -> bytes:
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
 def _finite(wanted: Array, found: Array) -> tuple[Array, Array]:
     """The values that count: what a mask has made infinite is no signal."""
     known = np.isfinite(wanted)
@@ -67,9 +70,8 @@ def _finite(wanted: Array, found: Array) -> tuple[Array, Array]:
 def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
-    measured = with_logits(model)
-    session = open_session(measured.SerializeToString(deterministic=True), pooled=False)
-    return NoiseMeter(measured, kept, list(_run(session, kept)))
+    session = open_session(_bytes_of(with_logits(model)), pooled=False)
+    return NoiseMeter(model, kept, list(_run(session, kept)))
 
 
 def with_logits(model: onnx.ModelProto) -> onnx.ModelProto:
