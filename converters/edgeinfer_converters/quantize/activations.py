@@ -13,6 +13,9 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
 from edgeinfer_converters.quantize.operators import clamp_bounds
 
+SURE = 8.0
+"""A sigmoid of more is within 0.0004 of 1, one of less than its negative of 0."""
+
 Function = Callable[[Array], Array]
 
 

@@ -4,6 +4,9 @@ The function does not commute with a factor, so equalization cannot help. But th
 before it and applied again behind it: the product gives x / s, the float operators make
 y / t = (x / s) * (s / t) * sigmoid((x / s) * s) of it, and the products behind take t into their weights.
 It costs float arithmetic, hence only where many channels would be left with a few levels.
+
+All channels then reach from -share to 1. A channel that is nearly always closed has next to nothing above
+zero and wants as many levels below it; the others want few there.
 """
 
 from __future__ import annotations
@@ -31,6 +34,11 @@ CLOSED = -8.0
 LOWEST = 0.2785
 """The least that x * sigmoid(x) becomes, negated."""
 
+SHARES = np.arange(127, 11, -5) / (255 - np.arange(127, 11, -5))
+"""How far all channels go below zero, of how far they go above it: the shares that are tried. Both ends of
+such a range are whole steps from zero."""
+
+_SMALLEST = 1e-6
 Floats = npt.NDArray[np.float64]
 
 
@@ -121,8 +129,10 @@ def _open(
     constants: Mapping[str, onnx.TensorProto],
     model: onnx.ModelProto,
 ) -> list[onnx.NodeProto]:
-    before = np.maximum(_reach(extremes), 1e-6)
-    behind = np.maximum(extremes.high, LOWEST).astype(np.float64)
+    above = np.maximum(extremes.high, 0.0).astype(np.float64)
+    below = np.clip(-extremes.low, 0.0, -CLOSED).astype(np.float64)
+    before, least = _divisors(above, below)
+    behind, _ = _divisors(above, np.full_like(above, LOWEST))
     ones = np.ones(1)
     for name, values in (
         (gate.conv.input[1], scaled_weights(gate.conv, _value(constants, gate.conv.input[1]), before, ones)),
@@ -138,7 +148,7 @@ def _open(
     for part, values in (("undo", before), ("redo", before / behind)):
         tensor = values.astype(np.float32).reshape(1, -1, 1, 1)
         model.graph.initializer.append(numpy_helper.from_array(tensor, names[part]))
-    model.graph.initializer.append(numpy_helper.from_array(np.array(-1, np.float32), names["least"]))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(-least, np.float32), names["least"]))
     return [
         helper.make_node("Clip", [gate.source, names["least"]], [names["closed"]], f"{wish}_clip"),
         helper.make_node("Mul", [names["closed"], names["undo"]], [names["scaled"]], f"{wish}_undo"),
@@ -146,6 +156,20 @@ def _open(
         helper.make_node("Mul", [names["closed"], names["redo"]], [names["gated"]], f"{wish}_redo"),
         helper.make_node("Mul", [names["gated"], gate.sigmoid.output[0]], [gate.target], wish),
     ]
+
+
+def _divisors(above: Floats, below: Floats) -> tuple[Floats, float]:
+    """What brings channels from -below to above into one range from -share to 1; and this share.
+
+    The share is the one with which the noise of rounding is least, as a part of each channel's reach.
+    """
+    reach = np.maximum(np.maximum(above, below), _SMALLEST)
+    divisors = [np.maximum(np.maximum(above, below / share), _SMALLEST) for share in SHARES]
+    noises = [
+        (1 + share) ** 2 * np.square(one / reach).sum() for share, one in zip(SHARES, divisors, strict=True)
+    ]
+    best = int(np.argmin(noises))
+    return divisors[best], float(SHARES[best])
 
 
 def _value(constants: Mapping[str, onnx.TensorProto], name: str) -> npt.NDArray[np.float32]:
