@@ -14,12 +14,17 @@ from edgeinfer_converters.checkpoint import Checkpoint
 from edgeinfer_converters.graph.shapes import OPEN
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.execution import single_threaded
+from edgeinfer_converters.quantize.extremes import ChannelObserver
 from edgeinfer_converters.quantize.hessian import GramObserver, Grams, columns_of
 from edgeinfer_converters.quantize.observers import HistogramObserver
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.relay import Relay
+from edgeinfer_converters.quantize.residual import stream_terms
+from edgeinfer_converters.quantize.threads import ahead
 from edgeinfer_converters.resume import Resumable
+
+_Observer = HistogramObserver | ChannelObserver | GramObserver
 
 
 def observe(
@@ -73,9 +78,11 @@ class _Watch:
     def __init__(self, view: GraphView, *, grams: bool) -> None:
         self._histograms = {name: HistogramObserver() for name in observed_tensors(view)}
         self._grams = {name: GramObserver(one) for name, one in columns_of(view).items()} if grams else {}
-        self._by_tensor: defaultdict[str, list[HistogramObserver | GramObserver]] = defaultdict(list)
-        for name, observer in self._histograms.items():
-            self._by_tensor[name].append(observer)
+        self._channels = {name: ChannelObserver() for name in stream_terms(view)}
+        self._by_tensor: defaultdict[str, list[_Observer]] = defaultdict(list)
+        for observers in (self._histograms, self._channels):
+            for name, observer in observers.items():
+                self._by_tensor[name].append(observer)
         for node in view.nodes:
             if node.name in self._grams:
                 self._by_tensor[node.input[0]].append(self._grams[node.name])
@@ -91,9 +98,9 @@ class _Watch:
                     one.update(array)
 
     def ranges(self, count: int) -> Ranges:
-        seen = {name: observer.result() for name, observer in self._histograms.items()}
-        histograms = {name: one for name, one in seen.items() if one is not None}
-        return Ranges(histograms, count, Grams(self._grams))
+        histograms = {name: one for name, seen in self._histograms.items() if (one := seen.result())}
+        channels = {name: each for name, seen in self._channels.items() if (each := seen.result())}
+        return Ranges(histograms, count, Grams(self._grams), channels)
 
     def state(self) -> Mapping[str, Array]:
         """All that the observers know: their arrays by number and name."""
@@ -119,8 +126,8 @@ class _Watch:
         for observer, state in zip(self._all(), states, strict=True):
             observer.restore(state)
 
-    def _all(self) -> Sequence[HistogramObserver | GramObserver]:
-        return [*self._histograms.values(), *self._grams.values()]
+    def _all(self) -> Sequence[_Observer]:
+        return [*self._histograms.values(), *self._channels.values(), *self._grams.values()]
 
 
 class _Count:
@@ -146,9 +153,25 @@ def stream(
 ) -> Iterator[Mapping[str, Array]]:
     """The values of the tensors `names`, sample by sample, those of a sample in several parts.
 
-    Each part is worth about PIECE_BYTES; let go of it before asking for the next one. `progress` is called
-    with 1 after each sample. `known` samples came before these. Raises what `observe` raises.
+    Each part is worth about PIECE_BYTES; let go of it before asking for the next one, which another thread
+    makes meanwhile: samples are read there, too. `progress` is called with 1 after each sample. `known`
+    samples came before these. Raises what `observe` raises.
     """
+    for part in ahead(_parts(model, names, samples, total, known)):
+        if part is None:
+            progress(1)
+        else:
+            yield part
+
+
+def _parts(
+    model: onnx.ModelProto,
+    names: tuple[str, ...],
+    samples: Iterable[Mapping[str, Array]],
+    total: int,
+    known: int,
+) -> Iterator[Mapping[str, Array] | None]:
+    """What `stream` gives, with None behind the last part of a sample."""
     view = GraphView(model)
     relay = Relay(model, names)
     count = known
@@ -160,9 +183,27 @@ def stream(
             for name, values in part.items():
                 _check_finite(values, f"{where}: the activation `{name}`")
             yield part
-        progress(1)
+        yield None
     if not count:
         raise DataError("there are no calibration samples", hint="give some tens of typical inputs")
+
+
+def bounds(
+    model: onnx.ModelProto,
+    names: tuple[str, ...],
+    samples: Iterable[Mapping[str, Array]],
+    *,
+    total: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> dict[str, tuple[float, float]]:
+    """The least and the largest value of each tensor over all samples. Raises what `observe` raises."""
+    found: dict[str, tuple[float, float]] = {}
+    with single_threaded():
+        for part in stream(model, names, samples, total=total, progress=progress):
+            for name, values in part.items():
+                low, high = found.get(name, (np.inf, -np.inf))
+                found[name] = min(low, float(values.min())), max(high, float(values.max()))
+    return found
 
 
 def _check_sample(view: GraphView, sample: Mapping[str, Array], where: str) -> None:
@@ -194,10 +235,8 @@ def _check_array(view: GraphView, value: onnx.ValueInfoProto, array: Array, wher
 
 
 def _check_finite(values: Array, where: str) -> None:
-    # The sum is not finite if a value is not: one pass instead of two. It may also overflow.
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = not np.isfinite(values.sum(dtype=np.float64))
-    if suspicious and not np.isfinite(values).all():
+    # NaN and infinity show in one of the extremes: two fast passes, and no array of flags.
+    if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
         raise DataError(f"{where} holds NaN or infinity", hint="look at this sample, or leave it out")
 
 

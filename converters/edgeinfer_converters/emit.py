@@ -17,6 +17,7 @@ from edgeinfer.host import Host
 from edgeinfer.places import cache_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Integer, Profile
+from edgeinfer_converters.calibrate import bounds
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
 from edgeinfer_converters.estimate import Estimator, Forecast
@@ -28,11 +29,12 @@ from edgeinfer_converters.model_file import PLAIN, ModelFile, write_model
 from edgeinfer_converters.oddities import Oddities
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.quantize.noise import noise_meter
+from edgeinfer_converters.quantize.outputs import open_ranges, quantize_outputs
 from edgeinfer_converters.quantize.ranges import CHOICES, Method
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.source import Source, serialized
-from edgeinfer_converters.tflite import InputForms
+from edgeinfer_converters.tflite import Forms
 from edgeinfer_converters.verify import Comparison, compare
 
 TFLITE_INTEGER = Integer(activation="int8")
@@ -47,7 +49,7 @@ class Workshop:
     """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
     `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
     `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model.
-    `forms`: how a TFLite file takes its inputs. `warnings`: what the user should know of the graph.
+    `forms`: how a TFLite file takes and gives tensors. `warnings`: what the user should know of the graph.
     `unpruned`: the prepared graph with all of its channels, where some were removed."""
 
     source: Source
@@ -63,7 +65,7 @@ class Workshop:
     on_cpu: bool = True
     effort: str = "default"
     model_format: ModelFormat = "onnx"
-    forms: InputForms = PLAIN
+    forms: Forms = PLAIN
     warnings: tuple[str, ...] = ()
     unpruned: Shelved | None = None
     oddities: Oddities = field(default_factory=Oddities)
@@ -131,6 +133,17 @@ class Workshop:
             inputs = partial(self.oddities.watch, samples)
             self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted, cache_folder()))
         return self._calibrations[0]
+
+    def with_integer_outputs(self, made: Int8Model) -> onnx.ModelProto:
+        """The quantized graph, with its tail in integers where the file is to give them."""
+        wanted = [value.name for value in made.quantized.graph.output if value.name in self.forms.integers]
+        unknown = open_ranges(made.quantized, wanted)
+        if not unknown:
+            return quantize_outputs(made.quantized, wanted, {})
+        samples = self._samples()
+        with counted(len(samples), "ranges of outputs") as advance:
+            seen = bounds(made.twin, unknown, inputs_of(samples), total=len(samples), progress=advance)
+        return quantize_outputs(made.quantized, wanted, seen)
 
     def write(self, graph: onnx.ModelProto, *, half: bool = False) -> ModelFile:
         """The file of a graph in the workshop's format. Raises ModelError."""
@@ -263,7 +276,7 @@ def _converted(workshop: Workshop, candidate: Candidate) -> _Converted:
         decisions = tuple(
             Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
         )
-        return _filed(workshop, made.quantized, made.twin, decisions)
+        return _filed(workshop, workshop.with_integer_outputs(made), made.twin, decisions)
     graph = onnx.load_from_string(workshop.prepared.read())
     return _filed(workshop, graph, half=candidate.precision == "float16")
 

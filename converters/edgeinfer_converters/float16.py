@@ -11,6 +11,8 @@ from onnxconverter_common import float16
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.foreign import GRAPH_ERRORS, short_reason
+from edgeinfer_converters.graph.naming import free_name
+from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.importers.messages import all_tensors
 from edgeinfer_converters.importers.onnx import is_quantized
 
@@ -29,6 +31,7 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     _refuse_large(model)
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    _set_outputs_apart(copy)
     try:
         with warnings.catch_warnings():
             # Constants below float16's smallest number become that: rounding, not a fault.
@@ -46,6 +49,23 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
             hint="use `--precision float32` or `--precision int8`",
         ) from error
     return half
+
+
+def _set_outputs_apart(model: onnx.ModelProto) -> None:
+    """Give outputs that nodes read a copy (in place): onnxconverter-common leaves their readers float32."""
+    view = GraphView(model)
+    taken = {*view.producers, *view.readers}
+    for value in model.graph.output:
+        if value.name not in view.readers or value.name not in view.producers:
+            continue
+        inner = free_name(f"{value.name}_inner", taken)
+        taken.add(inner)
+        place = next(index for index, node in enumerate(model.graph.node) if value.name in node.output)
+        for node in model.graph.node:
+            for names in (node.input, node.output):
+                names[:] = [inner if name == value.name else name for name in names]
+        copied = onnx.helper.make_node("Identity", [inner], [value.name], inner)
+        model.graph.node.insert(place + 1, copied)
 
 
 def _refuse_large(model: onnx.ModelProto) -> None:

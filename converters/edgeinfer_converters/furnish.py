@@ -8,7 +8,7 @@ from edgeinfer.backends import BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import ModelError, UsageError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.host import Host
-from edgeinfer.processing.spec import PipelineSpec, TensorInput
+from edgeinfer.processing.spec import InputSpec, OutputSpec, PipelineSpec, TensorInput
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.choose import Plan, same_instruction_set
 from edgeinfer_converters.data import Data, open_data
@@ -20,7 +20,7 @@ from edgeinfer_converters.progress import announce
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.source import Source, check_readable, prepared_graph, serialized
-from edgeinfer_converters.tflite import InputForms
+from edgeinfer_converters.tflite import Forms
 from edgeinfer_converters.threshold import needs_threshold
 
 
@@ -51,30 +51,39 @@ def furnish(
         max_drop=options.max_drop,
         timed=False,
         effort=options.effort,
-        forms=_forms(file.spec, spec, inputs, plans),
+        forms=_forms(file.spec, spec, (inputs, outputs), plans),
     )
     return tuple(_for_plan(first, plan) for plan in plans)
 
 
 def _forms(
-    wanted: PipelineSpec, spec: PipelineSpec, inputs: tuple[TensorInfo, ...], plans: tuple[Plan, ...]
-) -> InputForms:
-    """How TFLite files take their inputs. Raises UsageError for integers in files that cannot take them."""
-    integers = {
-        one.name: wish.dtype
-        for wish, one, tensor in zip(wanted.input, spec.input, inputs, strict=True)
-        if wish.dtype in ("int8", "uint8") and tensor.dtype == "float32"
+    wanted: PipelineSpec,
+    spec: PipelineSpec,
+    tensors: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]],
+    plans: tuple[Plan, ...],
+) -> Forms:
+    """How TFLite files take and give tensors. Raises UsageError for integers in files that cannot do so."""
+    inputs, outputs = tensors
+    taken = {
+        one.name: wish.dtype for wish, one in zip(wanted.input, inputs, strict=True) if _differs(wish, one)
     }
+    given = {one.name: wanted.output.dtype for one in outputs if _differs(wanted.output, one)}
     quantized = {one.precision for plan in plans for one in plan.candidates} & {"int8", "mixed"}
-    if integers and (not quantized or any(plan.model_format != "tflite" for plan in plans)):
-        name, dtype = next(iter(integers.items()))
+    if (taken or given) and (not quantized or any(plan.model_format != "tflite" for plan in plans)):
+        role, verb = ("input", "takes") if taken else ("output", "gives")
+        name, dtype = next(iter((taken or given).items()))
         raise UsageError(
-            f'the pipeline wants the input `{name}` in {dtype} (dtype = "{dtype}"): only an int8 TFLite file '
-            "takes a float model's inputs so",
+            f'the pipeline wants the {role} `{name}` in {dtype} (dtype = "{dtype}"): only an int8 TFLite '
+            f"file {verb} a float model's {role}s so",
             hint="--format tflite --precision int8, with --calibration; or leave `dtype` out",
         )
     as_is = frozenset(one.name for one in spec.input if isinstance(one, TensorInput))
-    return InputForms(as_is, integers)
+    return Forms(as_is, taken | given)
+
+
+def _differs(wish: InputSpec | OutputSpec, tensor: TensorInfo) -> bool:
+    """Whether integers are wanted where the model has floats."""
+    return wish.dtype in ("int8", "uint8") and tensor.dtype == "float32"
 
 
 def _prepared(

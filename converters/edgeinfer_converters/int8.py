@@ -21,16 +21,18 @@ from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
-from edgeinfer_converters.quantize.equalize import ChannelRanges, equalize, equalized_tensors
+from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
+from edgeinfer_converters.quantize.extremes import ChannelRanges
 from edgeinfer_converters.quantize.finite import check_weights
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
 from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
-from edgeinfer_converters.quantize.residual import choose_streams, find_streams
+from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import MAX_SAMPLES, correct_biases
+from edgeinfer_converters.quantize.spread import spread_channels
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.shelf import Shelved
 
@@ -208,10 +210,22 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
     )
     reasons = (*draft.reasons, *reasons)
     if aims.integer_results:
-        floats = draft.floats | chosen.adds
-        return replace(draft, floats=floats, doubled=chosen.two_part, reasons=reasons)
+        return _spread(replace(draft, floats=draft.floats | chosen.adds, reasons=reasons), chosen)
     widened = draft.in_rows(chosen.float_results, chosen.two_part)
     return replace(widened, floats=widened.floats | chosen.adds, reasons=reasons)
+
+
+def _spread(draft: _Draft, chosen: Widening) -> _Draft:
+    """What is added up has a scale for each channel, and who reads the sum takes it doubled."""
+    spread = spread_channels(draft.graph, chosen.float_results, draft.ranges.channels)
+    histograms = {**draft.ranges.histograms, **spread.histograms}
+    return replace(
+        draft,
+        graph=spread.model,
+        ranges=replace(draft.ranges, histograms=histograms),
+        floats=draft.floats | spread.floats,
+        doubled=chosen.two_part,
+    )
 
 
 def _equalized(

@@ -13,11 +13,11 @@ from edgeinfer_converters.float16 import to_float16
 from edgeinfer_converters.importers.onnx import is_quantized
 from edgeinfer_converters.oriented import Oriented
 from edgeinfer_converters.source import serialized
-from edgeinfer_converters.tflite import InputForms, to_tflite
+from edgeinfer_converters.tflite import Forms, to_tflite
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.work import Work
 
-PLAIN = InputForms()
+PLAIN = Forms()
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ModelFile:
     """A model as the device gets it.
 
     `layouts`: for inputs and outputs of a TFLite file how their axes lie, compared with the source model.
-    `integers`: the inputs that take integers where the source model takes floats, with the type.
+    `integers`: the inputs and outputs in integers where the source model has floats, with the type.
     `work`: of a TFLite file that was written here.
     """
 
@@ -46,16 +46,16 @@ def write_model(
     model_format: ModelFormat,
     *,
     half: bool = False,
-    forms: InputForms = PLAIN,
+    forms: Forms = PLAIN,
 ) -> ModelFile:
     """The file of a float graph, or of a quantized one of QDQ form.
 
-    `half`: numbers in float16. `forms`: how a TFLite file takes its inputs; integers only where the graph is
-    quantized.
+    `half`: numbers in float16. `forms`: how a TFLite file takes and gives tensors; integers only where the
+    graph is quantized.
     Raises ModelError for what the format has no equal for.
     """
     if model_format == "tflite":
         integers = forms.integers if is_quantized(graph) else {}
-        made = to_tflite(graph, forms=InputForms(forms.as_is, integers), half_weights=half)
+        made = to_tflite(graph, forms=Forms(forms.as_is, integers), half_weights=half)
         return ModelFile(made.data, "tflite", {**made.inputs, **made.outputs}, integers, made.work)
     return ModelFile(serialized(to_float16(graph) if half else graph), "onnx")

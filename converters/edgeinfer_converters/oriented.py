@@ -1,7 +1,7 @@
-"""A converted model that takes its inputs otherwise than the source model, seen as if it did not.
+"""A converted model that takes and gives tensors otherwise than the source model, seen as if it did not.
 
 The source model and all samples are in ONNX's order of axes and mostly in float; a TFLite file has images
-channels last, and may take integers.
+channels last, and may take and give integers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeinfer.backends import Backend
 from edgeinfer.frames import Array, TensorInfo
-from edgeinfer.processing.quantization import quantize
+from edgeinfer.processing.quantization import dequantize, quantize
 from edgeinfer.processing.spec import ImageInput, PipelineSpec
 from edgeinfer.strict import replace as with_changes
 from edgeinfer_converters.samples.sample import Sample
@@ -24,7 +24,7 @@ NO_INTEGERS: Mapping[str, str] = {}
 
 
 class Oriented:
-    """A backend that takes and gives tensors in the source model's order of axes, and takes floats.
+    """A backend that takes and gives tensors in the source model's order of axes, and floats.
 
     `layouts`: for inputs and outputs by name: axis i in the file is axis `layout[i]` in the source.
     """
@@ -33,15 +33,16 @@ class Oriented:
         self._backend = backend
         self._layouts = layouts
         self.inputs = tuple(_as_floats(_as_source(tensor, layouts)) for tensor in backend.inputs)
-        self.outputs = tuple(_as_source(tensor, layouts) for tensor in backend.outputs)
+        self.outputs = tuple(_as_floats(_as_source(tensor, layouts)) for tensor in backend.outputs)
 
     def run(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name. Raises ModelError."""
         outputs = self._backend.run(turned(tensors, self._layouts, self._backend.inputs))
-        return {
-            name: array.transpose(inverse(self._layouts[name])) if name in self._layouts else array
-            for name, array in outputs.items()
-        }
+        return {one.name: self._real(outputs[one.name], one) for one in self._backend.outputs}
+
+    def _real(self, stored: Array, tensor: TensorInfo) -> Array:
+        array = stored if tensor.quantization is None else dequantize(stored, tensor)
+        return array.transpose(inverse(self._layouts[tensor.name])) if tensor.name in self._layouts else array
 
     def __enter__(self) -> Oriented:
         return self
@@ -83,13 +84,15 @@ def turned(
 def device_spec(
     spec: PipelineSpec, layouts: Mapping[str, Layout], integers: Mapping[str, str] = NO_INTEGERS
 ) -> PipelineSpec:
-    """A resolved pipeline for the file: images channels last where it wants them so, inputs of its types."""
+    """A resolved pipeline for the file: images channels last where it wants them so, tensors of its types."""
     inputs = []
+    given = [integers[name] for name in integers if name not in {one.name for one in spec.input}]
+    output = with_changes(spec.output, dtype=given[0]) if given else spec.output
     for one in spec.input:
         if isinstance(one, ImageInput) and _moves(layouts.get(one.name)):
             one = with_changes(one, layout="nhwc")  # noqa: PLW2901  # the same input in another form
         inputs.append(with_changes(one, dtype=integers[one.name]) if one.name in integers else one)
-    return with_changes(spec, input=tuple(inputs))
+    return with_changes(spec, input=tuple(inputs), output=output)
 
 
 def _moves(layout: Layout | None) -> bool:

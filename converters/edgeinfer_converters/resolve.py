@@ -13,6 +13,7 @@ from edgeinfer.processing.spec import (
     AnomalyOutput,
     ImageInput,
     InputSpec,
+    OutputSpec,
     PipelineSpec,
     TensorInput,
     WindowInput,
@@ -59,7 +60,7 @@ def resolve_pipeline(
         )
     try:
         resolved = tuple(_resolve_input(one, tensor) for one, tensor in zip(spec.input, inputs, strict=True))
-        result = replace(spec, input=resolved)
+        result = replace(spec, input=resolved, output=_resolve_output(spec.output, outputs))
         build_postprocessor(_with_some_threshold(result), file.labels, outputs, inputs)
     except (ModelError, SettingsError) as error:
         raise SettingsError(f"{where}: {error.message}", hint=error.hint) from error
@@ -83,6 +84,12 @@ def _resolve_input(spec: InputSpec, tensor: TensorInfo) -> InputSpec:
     if isinstance(spec, WindowInput):
         return replace(spec, name=tensor.name, dtype=_dtype(tensor))
     return replace(spec, name=tensor.name, dtype=_dtype(tensor), layout=_layout(spec, tensor))
+
+
+def _resolve_output(spec: OutputSpec, tensors: tuple[TensorInfo, ...]) -> OutputSpec:
+    if spec.dtype in ("int8", "uint8") and any(one.dtype == "float32" for one in tensors):
+        return replace(spec, dtype="auto")  # a wish for the converted model, see `furnish`
+    return spec
 
 
 def _check_batch(tensor: TensorInfo) -> None:

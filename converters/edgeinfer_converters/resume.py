@@ -13,6 +13,7 @@ import hashlib
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import FrameType
 
@@ -50,6 +51,7 @@ class Resumable:
         self._digest = hashlib.sha256()
         self._count = 0
         self._rest: Iterator[Sample] = iter(())
+        self._begun: deque[Sample] = deque()
 
     def begin(self, restore: Restore) -> int:
         """How many samples are known already, after `restore` was given what is known of them.
@@ -65,12 +67,14 @@ class Resumable:
     def rest(self) -> Iterator[Sample]:
         """The samples that are not known yet."""
         for sample in self._rest:
-            self._add(sample)
+            self._begun.append(sample)
             yield sample
 
     @contextlib.contextmanager
     def running(self, state: State) -> Iterator[Callable[[], None]]:
         """A function to call after each sample, which writes what `state` gives whenever it is time.
+
+        Until then a sample of `rest` does not count as known, so that the next ones may be taken early.
 
         When the block ends well the checkpoint is removed.
         """
@@ -79,6 +83,7 @@ class Resumable:
 
             def done() -> None:
                 nonlocal written
+                self._add(self._begun.popleft())
                 now = self._clock()
                 if now - written >= PERIOD_S or (interrupted() and now - started >= MIN_S):
                     self._save(state())

@@ -25,6 +25,9 @@ from edgeinfer.processing.ssd import SsdDecoder
 from edgeinfer.processing.ultraface import UltrafaceDecoder
 from edgeinfer.processing.yolox import YoloxDecoder
 
+_REAL = ("float32", "uint8", "int8")
+"""Types that real numbers are given in."""
+
 
 class Postprocessor(Protocol):
     """Decodes the outputs for one frame. A pure function."""
@@ -49,6 +52,7 @@ def build_postprocessor(
     if not outputs:
         raise ModelError("the model has no outputs")
     output = spec.output
+    _check_types(output.dtype, outputs)
     if isinstance(output, ClassificationOutput):
         return ClassificationDecoder(output, labels, outputs[0])
     if isinstance(output, DetectionOutput):
@@ -58,6 +62,16 @@ def build_postprocessor(
     if isinstance(output, RegressionOutput):
         return RegressionDecoder(output, outputs)
     return RawDecoder(outputs)
+
+
+def _check_types(wanted: str, outputs: tuple[TensorInfo, ...]) -> None:
+    """Raises ModelError if real numbers come in another type than the pipeline says; counts may be of any."""
+    wrong = next((one for one in outputs if one.dtype in _REAL and wanted not in ("auto", one.dtype)), None)
+    if wrong is not None:
+        raise ModelError(
+            f"output.dtype is {wanted}, the model's output `{wrong.name}` is of {wrong.dtype}",
+            hint='leave it out, or write "auto": a model keeps the output type that it comes with',
+        )
 
 
 def _detection(

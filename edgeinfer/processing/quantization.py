@@ -33,7 +33,10 @@ def dequantize(stored: Array, tensor: TensorInfo) -> Floats:
     if np.issubdtype(stored.dtype, np.floating) or tensor.quantization is None:
         return stored.astype(np.float32)
     scale, zero_point = _parameters(tensor)
-    return (stored.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+    values = stored.astype(np.float32)
+    values -= np.float32(zero_point)  # in place: an output may be large, and each frame brings one
+    values *= np.float32(scale)
+    return values
 
 
 def real_output(stored: Array, tensor: TensorInfo) -> Floats:

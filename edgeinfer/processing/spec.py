@@ -16,7 +16,7 @@ from edgeinfer.strict import Meta, Struct, convert, decode_json, decode_toml, en
 
 Task = Literal["classification", "detection", "anomaly", "regression", "raw"]
 Layout = Literal["auto", "nchw", "nhwc"]
-InputType = Literal["auto", "float32", "uint8", "int8"]
+TensorType = Literal["auto", "float32", "uint8", "int8"]
 Positive = Annotated[int, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
@@ -48,7 +48,7 @@ class ImageInput(Struct, frozen=True, tag="image", tag_field="kind"):
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     layout: Layout = "auto"
-    dtype: InputType = "auto"
+    dtype: TensorType = "auto"
 
     @property
     def channels(self) -> int:
@@ -66,14 +66,14 @@ class WindowInput(Struct, frozen=True, tag="window", tag_field="kind"):
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     label: str | None = None
-    dtype: InputType = "auto"
+    dtype: TensorType = "auto"
 
 
 class TensorInput(Struct, frozen=True, tag="tensor", tag_field="kind"):
     """An array that goes to the model as it is."""
 
     name: str = ""
-    dtype: InputType = "auto"
+    dtype: TensorType = "auto"
 
 
 InputSpec = ImageInput | WindowInput | TensorInput
@@ -85,6 +85,7 @@ class ClassificationOutput(Struct, frozen=True):
     decode: Literal["none", "softmax", "sigmoid"] = "softmax"
     top_k: Positive = 1
     threshold: Share = 0.0
+    dtype: TensorType = "auto"
 
 
 class DetectionOutput(Struct, frozen=True):
@@ -95,6 +96,7 @@ class DetectionOutput(Struct, frozen=True):
     iou: Share = 0.5
     max_detections: Positive = 100
     tensors: dict[str, str] = field(default_factory=dict)
+    dtype: TensorType = "auto"
 
 
 class AnomalyOutput(Struct, frozen=True):
@@ -102,6 +104,7 @@ class AnomalyOutput(Struct, frozen=True):
 
     score: Literal["mse", "mae"] = "mse"
     threshold: float | Literal["auto"] = "auto"
+    dtype: TensorType = "auto"
 
 
 class RegressionOutput(Struct, frozen=True):
@@ -110,10 +113,13 @@ class RegressionOutput(Struct, frozen=True):
     names: tuple[str, ...]
     scale: tuple[float, ...] = (1.0,)
     offset: tuple[float, ...] = (0.0,)
+    dtype: TensorType = "auto"
 
 
 class RawOutput(Struct, frozen=True):
     """The output tensors as nested lists."""
+
+    dtype: TensorType = "auto"
 
 
 OutputSpec = ClassificationOutput | DetectionOutput | AnomalyOutput | RegressionOutput | RawOutput

@@ -13,7 +13,7 @@ from edgeinfer.frames import Array, TensorInfo
 from edgeinfer.processing.boxes import Candidates, suppress, to_detection
 from edgeinfer.processing.geometry import Geometry
 from edgeinfer.processing.labels import check_labels
-from edgeinfer.processing.quantization import Floats, dequantize, real_output
+from edgeinfer.processing.quantization import Floats, real_output
 from edgeinfer.processing.results import Detection
 from edgeinfer.processing.spec import DetectionOutput
 
@@ -35,14 +35,12 @@ class YoloxDecoder:
     size: tuple[int, int]
     _grid: Floats = field(init=False, repr=False)
     _strides: Floats = field(init=False, repr=False)
-    _most_likely: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Raises ModelError if the output does not belong to the input's size, SettingsError for labels."""
         grid, strides = grids(*self.size)
         object.__setattr__(self, "_grid", grid)
         object.__setattr__(self, "_strides", strides)
-        object.__setattr__(self, "_most_likely", _largest(self.output))
         shape = self.output.shape
         if len(shape) != 3 or shape[1] not in (-1, len(grid)) or (shape[2] < 6 and shape[2] != -1):
             raise ModelError(
@@ -63,20 +61,16 @@ class YoloxDecoder:
 
     def _candidates(self, rows: Floats) -> Candidates:
         # Nearly all cells are out by their objectness alone, whatever their class probabilities.
-        likely = np.flatnonzero(rows[:, 4] * self._most_likely >= self.spec.threshold)
+        likely = np.flatnonzero(rows[:, 4] * self._highest(rows[:, 5:]) >= self.spec.threshold)
         rows, grid, strides = rows[likely], self._grid[likely], self._strides[likely]
         scores = rows[:, 4:5] * rows[:, 5:]
         cells, classes = np.nonzero(scores >= self.spec.threshold)
         boxes = decode_boxes(rows[:, :4], grid, strides)
         return Candidates(boxes[cells], scores[cells, classes], classes)
 
-
-def _largest(output: TensorInfo) -> float:
-    """The largest probability that an output can hold: quantized ones may go beyond 1 by rounding."""
-    if output.quantization is None:
-        return 1.0
-    stored = np.array([np.iinfo(output.dtype).max], output.dtype)
-    return max(1.0, float(dequantize(stored, output)[0]))
+    def _highest(self, probabilities: Floats) -> float:
+        """What no class probability is above: 1, which only quantized ones may pass by rounding."""
+        return 1.0 if self.output.quantization is None else float(probabilities.max(initial=1.0))
 
 
 def grids(width: int, height: int) -> tuple[Floats, Floats]:

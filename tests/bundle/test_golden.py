@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from edgeinfer.bundle.golden import (
 from edgeinfer.bundle.manifest import GOLDEN_NAME
 from edgeinfer.bundle.reader import Bundle, open_bundle
 from edgeinfer.errors import DataError, FormatError, ModelError
-from edgeinfer.frames import DTYPES, Array, TensorInfo
+from edgeinfer.frames import DTYPES, Array, Quantization, TensorInfo
 from edgeinfer.strict import replace
 from tests.fixtures.bundles import Signed
 
@@ -98,6 +99,19 @@ def test_another_class_fails_whatever_the_noise(bundle: Bundle) -> None:
     assert check_golden(replace_golden(loose, same_top_class=False), Replay(bundle, factor=-1.0)).passed
 
 
+@pytest.mark.parametrize("zero_point", [0, -128, 90])
+def test_integers_are_compared_by_what_they_stand_for(bundle: Bundle, zero_point: int) -> None:
+    """Scores near zero are stored near -128: a signal that has no meaning must not drown the noise."""
+    steps = Quantization(scale=1 / 256, zero_point=zero_point)
+    outputs = tuple(replace(one, quantization=steps) for one in bundle.manifest.model.outputs)
+    model = replace(bundle.manifest.model, outputs=outputs)
+    stored = dataclasses.replace(bundle, manifest=replace(bundle.manifest, model=model))
+    expected = bundle.golden_outputs()["logits"].astype(np.float64)
+    report = check_golden(stored, Replay(bundle, factor=1.001))
+    ratio = np.square(expected - zero_point).sum() / np.square(expected * 0.001).sum()
+    assert report.sqnr_db["logits"] == pytest.approx(10 * math.log10(ratio), abs=0.1)
+
+
 def test_a_batch_axis_may_be_left_out(bundle: Bundle) -> None:
     assert bundle.golden is not None
     tensor = replace(bundle.golden.inputs[0], shape=(3, 16, 16))
@@ -118,8 +132,6 @@ def test_a_bundle_without_golden_data_cannot_be_checked(small: Signed) -> None:
 
 
 def replace_golden(bundle: Bundle, **changes: Any) -> Bundle:
-    import dataclasses
-
     assert bundle.golden is not None
     return dataclasses.replace(bundle, golden=replace(bundle.golden, **changes))
 

@@ -14,7 +14,7 @@ from onnx import helper
 
 from edgeinfer.errors import DataError, ModelError
 from edgeinfer_converters import resume
-from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.calibrate import bounds, observe
 from edgeinfer_converters.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize import hessian, relay
@@ -49,6 +49,14 @@ def test_the_values_are_those_of_the_graph() -> None:
     pooled = np.concatenate([run(probe, sample)[1] for sample in samples])
     assert ranges.histograms["p"].maximum == pytest.approx(float(pooled.max()), rel=1e-5)
     assert ranges.histograms["r1"].minimum == 0.0
+
+
+def test_bounds_are_those_over_all_samples() -> None:
+    model = classifier()
+    samples = list(samples_of(model, 4))
+    found = bounds(model, ("logits",), samples, total=4)
+    logits = np.concatenate([run(model, sample)[0] for sample in samples])
+    assert found["logits"] == pytest.approx((float(logits.min()), float(logits.max())), rel=1e-5)
 
 
 def test_order_does_not_matter() -> None:
@@ -114,11 +122,17 @@ def bytes_of(ranges: Ranges) -> dict[str, bytes]:
     return {**histograms, **matrices, "samples": bytes([ranges.samples])}
 
 
-def interrupted_at(number: int, samples: list[Sample]) -> Iterator[Sample]:
-    for count, sample in enumerate(samples, 1):
-        if count == number:
+def interrupting_at(number: int) -> Callable[[int], None]:
+    """What is told of progress, and presses Ctrl-C during a sample."""
+    total = 0
+
+    def progress(done: int) -> None:
+        nonlocal total
+        total += done
+        if total == number:
             signal.raise_signal(signal.SIGINT)
-        yield sample
+
+    return progress
 
 
 @pytest.fixture
@@ -141,9 +155,9 @@ def test_an_interrupted_pass_ends_as_one_without_a_break(
     model = GRAPHS[name]()
     samples = list(samples_of(model, 6))
     place = Checkpoint(tmp_path, key_of(model))
-    broken = interrupted_at(stop_at, samples)
+    broken = interrupting_at(stop_at)
     with pytest.raises(KeyboardInterrupt):
-        observe(model, broken, total=6, progress=quiet, grams=True, checkpoint=place)
+        observe(model, samples, total=6, progress=broken, grams=True, checkpoint=place)
     assert place.path.exists()
     told: list[int] = []
     resumed = observe(model, samples, total=6, progress=told.append, grams=True, checkpoint=place)
@@ -160,7 +174,7 @@ def test_a_checkpoint_of_other_observers_changes_nothing(
     model, place = classifier(), Checkpoint(tmp_path, "same")
     samples = list(samples_of(model, 4))
     with pytest.raises(KeyboardInterrupt):
-        observe(model, interrupted_at(2, samples), total=4, progress=quiet, checkpoint=place)
+        observe(model, samples, total=4, progress=interrupting_at(2), checkpoint=place)
     resumed = observe(model, samples, total=4, progress=quiet, grams=True, checkpoint=place)
     assert bytes_of(resumed) == bytes_of(observe(model, samples, total=4, progress=quiet, grams=True))
     assert "does not fit" in capsys.readouterr().err
@@ -171,7 +185,7 @@ def test_more_than_is_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str
     model, place = classifier(), Checkpoint(tmp_path, "same")
     samples = list(samples_of(model, 4))
     with pytest.raises(KeyboardInterrupt):
-        observe(model, interrupted_at(2, samples), total=4, progress=quiet, grams=True, checkpoint=place)
+        observe(model, samples, total=4, progress=interrupting_at(2), grams=True, checkpoint=place)
     resumed = observe(model, samples, total=4, progress=quiet, checkpoint=place)
     assert bytes_of(resumed) == bytes_of(observe(model, samples, total=4, progress=quiet))
     assert "does not fit (more than is observed)" in capsys.readouterr().err
@@ -182,7 +196,7 @@ def test_a_wrong_sample_behind_a_checkpoint_has_its_number(tmp_path: Path) -> No
     model, place = classifier(), Checkpoint(tmp_path, "key")
     samples = [*samples_of(model, 3), {"image": np.full((1, 3, 16, 16), np.nan, np.float32)}]
     with pytest.raises(KeyboardInterrupt):
-        observe(model, interrupted_at(2, samples), total=4, progress=quiet, checkpoint=place)
+        observe(model, samples, total=4, progress=interrupting_at(2), checkpoint=place)
     with pytest.raises(DataError, match="sample 4 of 4"):
         observe(model, samples, total=4, progress=quiet, checkpoint=place)
 

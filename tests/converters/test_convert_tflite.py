@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import cv2
@@ -15,7 +17,10 @@ from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.bundle.golden import check_golden
 from edgeinfer.bundle.keys import default_trust
 from edgeinfer.bundle.reader import Bundle, open_bundle
+from edgeinfer.frames import Frame
+from edgeinfer.pipeline import open_pipeline
 from edgeinfer.processing.preprocess import build_preprocessor
+from edgeinfer.processing.results import Classification
 from edgeinfer.processing.spec import ImageInput
 from edgeinfer_converters import cli
 from tests.fixtures.data import IMAGE_TOML, write_images
@@ -93,6 +98,52 @@ def test_the_bytes_of_a_camera_go_straight_in(work: Path, dtype: str) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("tail", ["", "Softmax", "Sigmoid", "Exp"])
+def test_results_come_out_as_integers(work: Path, dtype: str, tail: str) -> None:
+    if tail:
+        onnx.save(with_tail(image_classifier(), tail), work / "tiny.onnx")
+    decode = "none" if tail else "softmax"
+    spec = f'{IMAGE_TOML}[output]\ndecode = "{decode}"\ntop_k = 3\n'
+    (work / "pipeline.toml").write_text(spec)
+    int8 = (*FORMAT, "--precision", "int8", "--calibration", "cal")
+    assert build(*int8) == 0
+    wanted = scores(work / "cal")
+    (work / "pipeline.toml").write_text(f'{spec}dtype = "{dtype}"\n')
+    assert build(*int8) == 0
+    bundle = opened()
+    assert bundle.pipeline.output.dtype == dtype
+    (logits,) = bundle.manifest.model.outputs
+    assert logits.dtype == dtype
+    assert logits.quantization is not None
+    assert bundle.manifest.model.operators.get("DEQUANTIZE", 0) == (tail == "Exp")
+    for one, other in zip(scores(work / "cal"), wanted, strict=True):
+        assert one == pytest.approx(other, abs=0.02 * max(other.values()))
+
+
+def with_tail(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
+    """The classifier with one operator more, under the same name."""
+    last = next(node for node in model.graph.node if "logits" in node.output)
+    last.output[0] = "raw"
+    model.graph.node.append(helper.make_node(kind, ["raw"], ["logits"], "tail"))
+    return model
+
+
+def scores(folder: Path) -> list[dict[str, float]]:
+    """What the device says of the pictures, through its whole pipeline, by label."""
+    bundle = opened()
+    with open_pipeline(bundle, device="d", stream="s", processor_only=True) as pipeline:
+        assert check_golden(bundle, pipeline.backend).passed
+        found = []
+        for path in sorted(folder.iterdir()):
+            image = np.asarray(cv2.imread(str(path)))
+            frame = Frame(image, 0, datetime.now(timezone.utc), time.monotonic())
+            outcome = pipeline.process(frame).outcome
+            assert isinstance(outcome, Classification)
+            found.append({one.label: one.score for one in outcome.classes})
+        return found
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -101,13 +152,17 @@ def test_the_bytes_of_a_camera_go_straight_in(work: Path, dtype: str) -> None:
         ("--calibration", "cal"),
     ],
 )
-def test_integers_where_none_can_go_in(
+def test_integers_where_none_can_go_in_or_out(
     work: Path, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (work / "pipeline.toml").write_text(IMAGE_TOML.replace("size =", 'dtype = "int8"\nsize ='))
     assert build(*arguments) == 2
     error = " ".join(capsys.readouterr().err.split())
     assert 'wants the input `image` in int8 (dtype = "int8"): only an int8 TFLite file' in error
+    (work / "pipeline.toml").write_text(f'{IMAGE_TOML}[output]\ndtype = "int8"\n')
+    assert build(*arguments) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert 'wants the output `logits` in int8 (dtype = "int8"): only an int8 TFLite file gives' in error
     assert not Path("out.eib").exists()
 
 

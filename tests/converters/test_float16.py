@@ -94,3 +94,16 @@ def test_the_given_model_is_left_alone_and_the_bytes_are_the_same() -> None:
     assert one == other
     assert model.SerializeToString(deterministic=True) == before
     onnx.checker.check_model(to_float16(model), full_check=True)
+
+
+def test_an_output_that_other_nodes_read() -> None:
+    model = GRAPHS["residual"]()
+    inner = next(node for node in model.graph.node if node.op_type == "Relu").output[0]
+    model.graph.output.append(onnx.ValueInfoProto(name=inner))
+    model = onnx.shape_inference.infer_shapes(model)
+    half = to_float16(model)
+    (sample,) = samples_of(model, 1)
+    assert [value.name for value in half.graph.output] == [value.name for value in model.graph.output]
+    for wanted, found in zip(run(model, sample), run(half, sample), strict=True):
+        assert found.dtype == np.float32
+        assert sqnr_db(wanted, found) > 50

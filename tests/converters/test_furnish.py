@@ -71,6 +71,20 @@ def test_arrays_keep_their_order_and_images_do_not(options: BuildOptions) -> Non
     assert furnished(options, TENSOR_TOML)[0].forms.as_is == {"image"}
 
 
+def test_integers_are_asked_for_by_name_and_only_of_tflite(options: BuildOptions) -> None:
+    toml = IMAGE_TOML.replace("size =", 'dtype = "uint8"\nsize =') + '[output]\ndtype = "int8"\n'
+    lite = Wishes(model_format="tflite", precision="int8", calibrated=True)
+    (shop,) = furnished(options, toml, wishes=lite)
+    assert shop.forms.integers == {"image": "uint8", "logits": "int8"}
+    assert shop.spec.output.dtype == "auto"
+    with pytest.raises(UsageError, match="wants the input `image` in uint8"):
+        furnished(options, toml)
+    with pytest.raises(
+        UsageError, match=r"wants the output `logits` in int8 .* gives a float model's outputs"
+    ):
+        furnished(options, toml.replace('dtype = "uint8"', ""), wishes=Wishes(model_format="onnx"))
+
+
 def test_a_threshold_to_be_learnt_needs_data(options: BuildOptions) -> None:
     toml = TENSOR_TOML.replace("raw", "anomaly") + '[output]\nscore = "mse"\nthreshold = "auto"\n'
     with pytest.raises(UsageError, match="learnt from --calibration data"):

@@ -8,7 +8,7 @@ import pytest
 from edgeinfer.backends import BackendOptions, ModelFormat
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.model_file import write_model
-from edgeinfer_converters.tflite import InputForms
+from edgeinfer_converters.tflite import Forms
 from tests.fixtures.graphs import classifier, run, samples_of
 from tests.fixtures.lite import node_model, normal
 
@@ -33,7 +33,7 @@ def test_an_input_that_keeps_its_order() -> None:
     model = classifier()
     (name,) = (value.name for value in model.graph.input)
     assert write_model(model, "tflite").layouts[name] == (0, 2, 3, 1)
-    assert write_model(model, "tflite", forms=InputForms(frozenset({name}))).layouts[name] == (0, 1, 2, 3)
+    assert write_model(model, "tflite", forms=Forms(frozenset({name}))).layouts[name] == (0, 1, 2, 3)
     assert write_model(model, "onnx").layouts == {}
 
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgeinfer.errors import ModelError
+from edgeinfer.errors import BudgetError, ModelError
 from edgeinfer.profile import Profile, load_profile
 from edgeinfer.strict import replace as with_changes
 from edgeinfer_converters import pruning
 from edgeinfer_converters.choose import Candidate, Plan
 from edgeinfer_converters.emit import Workshop
+from edgeinfer_converters.estimate import find_estimator
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.shapes import infer_shapes
-from edgeinfer_converters.pruning import LEAST_AGREEMENT, SHARES, emit_pruned
+from edgeinfer_converters.pruning import FINENESS, LEAST_AGREEMENT, MOST_PERCENT, emit_pruned, largest
+from edgeinfer_converters.rivals import emit_fastest
 from edgeinfer_converters.verify import Comparison
 from tests.converters.test_emit import workshop
 
@@ -70,39 +75,92 @@ def test_a_share_that_cannot_be_removed(tmp_path: Path) -> None:
         emit_pruned("0.999", PLANS, shop(tmp_path))
 
 
-@pytest.mark.parametrize("bearable", [0.2, 0.5, 0.0])
+@pytest.mark.parametrize("bearable", [0.2, 0.55, 0.0])
 def test_auto_takes_the_largest_share_that_the_budget_bears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bearable: float
 ) -> None:
     workshops = shop(tmp_path)
     whole = macs(workshops[0].graph)
-    tried: list[float] = []
-
-    def judged(comparison: Comparison, _: float) -> str:
-        share = tried[-1]
-        return "" if share <= bearable else "loses too much"
-
+    removed: list[float] = []
     attempt = pruning._attempt
 
-    def remembered(found: object, share: float, shops: tuple[Workshop, ...]) -> object:
-        tried.append(share)
-        return attempt(found, share, shops)  # type: ignore[arg-type]
+    def remembered(*arguments: Any) -> Any:
+        made = attempt(*arguments)
+        removed.append(made.pruned.share_removed)
+        return made
+
+    compared = pruning._compared
+    shares: dict[float | None, float] = {}
+
+    def noted(attempt: Any) -> Any:
+        floats = compared(attempt)
+        shares[floats.comparison.worst_sqnr_db] = attempt.pruned.share_removed
+        return floats
+
+    def judged(comparison: Comparison, _: float) -> str:
+        return "" if shares[comparison.worst_sqnr_db] <= bearable else "loses too much"
 
     monkeypatch.setattr(pruning, "_attempt", remembered)
+    monkeypatch.setattr(pruning, "_compared", noted)
     monkeypatch.setattr(pruning, "_fault", judged)
     _, _, outcome = emit_pruned("auto", PLANS, workshops)
-    assert tried == [share for share in SHARES if share >= bearable]
+    # Each choice of channels is tried once, however many shares lead to it.
+    assert len(set(removed)) == len(removed)
     words = [(one.what, one.choice) for one in outcome.decisions]
-    for share in tried[:-1]:
-        assert ("passed over", f"{share:.0%} pruned") in words
-    removed = 1 - macs(outcome.chosen.graph) / whole
-    if bearable:
-        assert removed >= bearable - 0.02
-        assert "pruning" in dict(words)
-    else:
-        assert removed == 0.0
-        assert "pruning" not in dict(words)
+    for share in removed:
+        assert (("passed over", f"{share:.1%} pruned") in words) == (share > bearable)
+    gone = 1 - macs(outcome.chosen.graph) / whole
+    assert gone == pytest.approx(max((one for one in removed if one <= bearable), default=0.0))
+    assert ("pruning" in dict(words)) == (gone > 0)
     assert all("pruned" in one.note for one in outcome.rejected)
+
+
+def test_auto_backs_off_where_the_quantized_model_loses_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The float models would all do."""
+    emitted = emit_fastest
+    shares: list[float] = []
+
+    def limited(plans: Any, workshops: Any) -> Any:
+        result = emitted(plans, workshops)
+        whole, left = macs(workshops[0].whole_graph), macs(workshops[0].graph)
+        if left < 0.7 * whole:
+            shares.append(1 - left / whole)
+            raise BudgetError("the int8 model loses 0.0300 top-1", hint="")
+        return result
+
+    monkeypatch.setattr(pruning, "_fault", lambda *_: "")
+    monkeypatch.setattr(pruning, "emit_fastest", limited)
+    _, _, outcome = emit_pruned("auto", PLANS, shop(tmp_path))
+    passed_over = [one for one in outcome.decisions if one.what == "passed over"]
+    assert [one.choice for one in passed_over] == [f"{share:.1%} pruned" for share in shares]
+    assert all("loses 0.0300" in one.reason for one in passed_over)
+    (removed,) = [one.choice for one in outcome.decisions if one.what == "pruning"]
+    assert 0 < float(removed.split("%")[0]) <= 30
+
+
+@given(limit=st.integers(0, 63))
+def test_the_largest_number_that_is_borne_is_nearly_found(limit: int) -> None:
+    tried: list[int] = []
+
+    def bears(number: int) -> bool:
+        tried.append(number)
+        return number <= limit
+
+    found = largest(bears, MOST_PERCENT)
+    assert found <= limit <= found + max(1, found // FINENESS)
+    assert len(tried) == len(set(tried)) <= 6
+    assert all(0 < number < MOST_PERCENT for number in tried)
+
+
+def test_damage_is_weighed_against_time_where_the_profile_states_costs(tmp_path: Path) -> None:
+    estimator = find_estimator(PI, "tflite")
+    workshops = tuple(replace(one, estimator=estimator) for one in shop(tmp_path))
+    _, _, outcome = emit_pruned("0.3", PLANS, workshops)
+    assert "of the time, as estimated" in outcome.decisions[0].reason
+    _, _, plain = emit_pruned("0.3", PLANS, shop(tmp_path))
+    assert "of the time" not in plain.decisions[0].reason
 
 
 @pytest.mark.parametrize(

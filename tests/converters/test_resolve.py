@@ -143,6 +143,17 @@ def test_a_type_that_does_not_fit_and_one_that_is_wished_for() -> None:
     assert resolve_pipeline(file(TYPED), (IMAGE_TENSOR,), (LOGITS,)).input[0].dtype == "float32"
 
 
+def test_the_type_of_an_output_that_is_wished_for() -> None:
+    typed = f'{IMAGE_TOML}[output]\ndtype = "int8"\n'
+    assert resolve_pipeline(file(typed), (IMAGE_TENSOR,), (LOGITS,)).output.dtype == "auto"
+    stored = replace(LOGITS, dtype="int8")
+    assert resolve_pipeline(file(typed), (IMAGE_TENSOR,), (stored,)).output.dtype == "int8"
+    with pytest.raises(
+        SettingsError, match=r"output\.dtype is float32, the model's output `logits` is of int8"
+    ):
+        resolve_pipeline(file(typed.replace('"int8"', '"float32"')), (IMAGE_TENSOR,), (stored,))
+
+
 def test_a_label_count_that_does_not_fit() -> None:
     with pytest.raises(SettingsError, match=r"^pipeline.toml: there are 2 labels for a model of 3 classes"):
         resolve_pipeline(file(IMAGE_TOML, ("a", "b")), (IMAGE_TENSOR,), (LOGITS,))

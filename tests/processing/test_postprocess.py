@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgeinfer.errors import ModelError, SettingsError
-from edgeinfer.frames import TensorInfo
+from edgeinfer.frames import Quantization, TensorInfo
 from edgeinfer.processing.anomaly import AnomalyDecoder
 from edgeinfer.processing.classification import ClassificationDecoder
 from edgeinfer.processing.postprocess import build_postprocessor
@@ -31,6 +31,7 @@ from edgeinfer.processing.spec import (
 from edgeinfer.processing.ssd import SsdDecoder
 from edgeinfer.processing.ultraface import UltrafaceDecoder
 from edgeinfer.processing.yolox import YoloxDecoder
+from edgeinfer.strict import replace
 
 IMAGE = ImageInput(size=(32, 32))
 
@@ -93,3 +94,12 @@ def test_detection_needs_a_picture() -> None:
 def test_a_model_without_outputs_is_refused() -> None:
     with pytest.raises(ModelError, match="no outputs"):
         build_postprocessor(pipeline("raw", RawOutput()), (), ())
+
+
+def test_the_type_of_an_output_must_be_that_of_the_pipeline() -> None:
+    spec = pipeline("raw", RawOutput(dtype="int8"), TensorInput())
+    counts = replace(info("n", 1), dtype="int64")
+    stored = replace(info("y", 1, 2), dtype="int8", quantization=Quantization(scale=0.5, zero_point=3))
+    assert isinstance(build_postprocessor(spec, (), (stored, counts)), RawDecoder)
+    with pytest.raises(ModelError, match=r"output\.dtype is int8, the model's output `y` is of float32"):
+        build_postprocessor(spec, (), (info("y", 1, 2), counts))

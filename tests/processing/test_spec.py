@@ -73,6 +73,9 @@ share = st.floats(0, 1)
 words = st.text("abcxyz_", min_size=1, max_size=5)
 
 
+dtypes: Any = st.sampled_from(["auto", "float32", "uint8", "int8"])
+
+
 @st.composite
 def images(draw: st.DrawFn) -> ImageInput:
     size = (draw(st.integers(1, 4096)), draw(st.integers(1, 4096)))
@@ -91,7 +94,7 @@ def images(draw: st.DrawFn) -> ImageInput:
         mean=tuple(draw(st.lists(finite, min_size=count, max_size=count))),
         std=tuple(draw(st.lists(positive, min_size=count, max_size=count))),
         layout=draw(st.sampled_from(["auto", "nchw", "nhwc"])),
-        dtype=draw(st.sampled_from(["auto", "float32", "uint8", "int8"])),
+        dtype=draw(dtypes),
     )
 
 
@@ -117,6 +120,7 @@ def pipelines(draw: st.DrawFn) -> PipelineSpec:
         iou=share,
         max_detections=st.integers(1, 999),
         tensors=st.dictionaries(words, words, max_size=3),
+        dtype=dtypes,
     )
     outputs: dict[Any, st.SearchStrategy[Any]] = {
         "classification": st.builds(
@@ -124,18 +128,23 @@ def pipelines(draw: st.DrawFn) -> PipelineSpec:
             decode=st.sampled_from(["none", "softmax", "sigmoid"]),
             top_k=st.integers(1, 9),
             threshold=share,
+            dtype=dtypes,
         ),
         "detection": detection,
         "anomaly": st.builds(
-            AnomalyOutput, score=st.sampled_from(["mse", "mae"]), threshold=st.just("auto") | finite
+            AnomalyOutput,
+            score=st.sampled_from(["mse", "mae"]),
+            threshold=st.just("auto") | finite,
+            dtype=dtypes,
         ),
         "regression": st.builds(
             RegressionOutput,
             names=st.lists(words, min_size=1, unique=True).map(tuple),
             scale=st.tuples(finite),
             offset=st.tuples(finite),
+            dtype=dtypes,
         ),
-        "raw": st.just(RawOutput()),
+        "raw": st.builds(RawOutput, dtype=dtypes),
     }
     task = draw(st.sampled_from(sorted(outputs)))
     others = st.builds(TensorInput, name=words) | windows()

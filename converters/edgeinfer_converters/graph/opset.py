@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import onnx
-from onnx import TensorProto, version_converter
+from onnx import TensorProto, helper, version_converter
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.foreign import GRAPH_ERRORS, short_reason
-from edgeinfer_converters.graph.walk import standard_opset
+from edgeinfer_converters.graph.walk import all_nodes, standard_opset
 
 _OLDEST_IR_VERSION = 7
 """What opset 13 was released with."""
+
+_RESIZE_WITH_MODES = 11
+_HARDMAX_OF_ONE_AXIS = 13
 
 _IR_VERSION_OF_TYPE: dict[int, int] = {
     TensorProto.FLOAT8E4M3FN: 9,
@@ -42,13 +45,37 @@ def raise_opset(model: onnx.ModelProto, *, min_opset: int, max_opset: int) -> on
         )
     if opset >= min_opset:
         return model
+    _refuse_old_hardmax(model, opset, min_opset)
     try:
-        return version_converter.convert_version(model, min_opset)
+        raised = version_converter.convert_version(model, min_opset)
     except GRAPH_ERRORS as error:
         raise ModelError(
             f"the model cannot be raised from opset {opset} to {min_opset}: {short_reason(error)}",
             hint=f"export the model with opset {min_opset} or higher",
         ) from error
+    if opset < _RESIZE_WITH_MODES <= min_opset:
+        _keep_old_resizing(raised)
+    return raised
+
+
+def _keep_old_resizing(model: onnx.ModelProto) -> None:
+    """Say (in place) where pixels lie, as the older operators had it: the converter leaves a new default."""
+    for node in all_nodes(model):
+        if node.op_type == "Resize":
+            node.attribute.append(helper.make_attribute("coordinate_transformation_mode", "asymmetric"))
+            node.attribute.append(helper.make_attribute("nearest_mode", "floor"))
+
+
+def _refuse_old_hardmax(model: onnx.ModelProto, opset: int, min_opset: int) -> None:
+    """Raises ModelError: Hardmax once was of all axes from one on, and the converter leaves it as it is."""
+    if not opset < _HARDMAX_OF_ONE_AXIS <= min_opset:
+        return
+    if any(node.op_type == "Hardmax" for node in all_nodes(model)):
+        raise ModelError(
+            f"the model cannot be raised from opset {opset} to {min_opset}: "
+            "Hardmax means something else there",
+            hint=f"export the model with opset {min_opset} or higher",
+        )
 
 
 def limit_ir_version(model: onnx.ModelProto, max_ir_version: int) -> onnx.ModelProto:

@@ -41,6 +41,8 @@ def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
 def outer_names(node: onnx.NodeProto) -> set[str]:
     """The names that a node's subgraphs read and do not make themselves: of the graphs around it."""
     names: set[str] = set()
+    if not any(map(_has_graphs, node.attribute)):
+        return names  # nearly all nodes, and they are asked often
     made = {""}
     for graph in _nested_graphs(node):
         names.update(output.name for output in graph.output)
@@ -49,6 +51,10 @@ def outer_names(node: onnx.NodeProto) -> set[str]:
             names.update(inner.input)
             made.update(inner.output)
     return names - made
+
+
+def _has_graphs(attribute: onnx.AttributeProto) -> bool:
+    return attribute.type == onnx.AttributeProto.GRAPH or len(attribute.graphs) > 0
 
 
 def _nested_graphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:

@@ -1,8 +1,8 @@
 """How many channels each group keeps, so that a share of the cost goes for the least damage.
 
 Every group has a curve: the damage of removing so many of its channels. The cheapest step, by damage for
-cost saved, is taken again and again: the continuous knapsack, for curves that grow ever steeper; where one
-does not, a step counts as part of the best stretch that begins with it.
+cost or time saved, is taken again and again: the continuous knapsack, for curves that grow ever steeper;
+where one does not, a step counts as part of the best stretch that begins with it.
 Source: Dantzig, "Discrete-Variable Extremum Problems" (Operations Research 1957).
 """
 
@@ -33,16 +33,19 @@ class Curve:
         return len(self.damages) - 1
 
 
-def allocate(curves: Mapping[str, Curve], cost: Cost, share: float, multiple: int) -> dict[str, int]:
+def allocate(
+    curves: Mapping[str, Curve], cost: Cost, share: float, multiple: int, *, time: Cost | None = None
+) -> dict[str, int]:
     """How many channels each group keeps for `share` of the cost to go, or as much as can go.
 
-    What is kept is all, or a multiple of `multiple`; of less in groups that are small. The order of the
-    groups decides between equals.
+    With `time` the damage is weighed against that, and the cost only says when it is enough. What is kept
+    is all, or a multiple of `multiple`; of less in groups that are small. The order of the groups decides
+    between equals.
     """
     kept = {name: curve.channels for name, curve in curves.items()}
     most = (1 - share) * cost(kept)
     while cost(kept) > most:
-        slopes = {name: _slope(curve, kept, name, cost, multiple) for name, curve in curves.items()}
+        slopes = {name: _slope(curve, kept, name, time or cost, multiple) for name, curve in curves.items()}
         steps = {name: slope for name, slope in slopes.items() if slope is not None}
         if not steps:
             break

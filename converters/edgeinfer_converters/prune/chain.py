@@ -51,19 +51,24 @@ class Choice:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The smaller model, the share of the cost that is gone, 0 to 1, and how it came about."""
+    """The smaller model, the share of the cost that is gone, 0 to 1, and how it came about.
+
+    `time_removed`: the share of the time, where damage was weighed against that.
+    """
 
     model: onnx.ModelProto
     share_removed: float
     choices: tuple[Choice, ...]
     repairs: tuple[Repair, ...]
     warnings: tuple[str, ...]
+    time_removed: float | None = None
 
 
 @dataclass(frozen=True)
 class Survey:
     """What is known of a graph before a ratio is chosen: `rankings` and `curves` by group, as `grouping`
-    orders them; groups that nothing is known of are left out. `backs`: see `turn_channels`."""
+    orders them; groups that nothing is known of are left out. `backs`: see `turn_channels`. `time`: what
+    damage is weighed against, where that is not the cost."""
 
     model: onnx.ModelProto
     grouping: Grouping
@@ -71,6 +76,12 @@ class Survey:
     curves: Mapping[str, Curve]
     cost: Cost
     backs: Mapping[str, Floats]
+    time: Cost | None = None
+
+    @property
+    def whole(self) -> Mapping[str, int]:
+        """How many channels each group has."""
+        return {name: curve.channels for name, curve in self.curves.items()}
 
 
 def prune(
@@ -82,18 +93,20 @@ def prune(
     multiple: int = 1,
     progress: Progress = lambda _: None,
     cost_of: CostOf = macs_cost,
+    time_of: CostOf | None = None,
 ) -> Pruned:
     """The model with `share` (0 to 1) of its cost removed, or the nearest feasible share above.
 
     `prepared` is a float graph as `prepare` makes it, and stays as it is; `samples` yields the same `count`
-    inputs by name each time that it is called. Groups keep multiples of `multiple` channels. `progress` is
-    told what begins. The same arguments give the same bytes.
+    inputs by name each time that it is called. Groups keep multiples of `multiple` channels. Damage is
+    weighed against the cost that goes, or the time of `time_of`. `progress` is told what begins. The same
+    arguments give the same bytes.
     Raises ModelError: a share that cannot be reached, a graph without channels to remove, or one that the
     runtime cannot run; DataError for samples that do not fit.
     """
     check_share(share)
     with single_threaded():
-        found = survey(prepared, samples, count, progress=progress, cost_of=cost_of)
+        found = survey(prepared, samples, count, progress=progress, cost_of=cost_of, time_of=time_of)
         return remove(found, samples, count, share, multiple=multiple, progress=progress)
 
 
@@ -112,6 +125,7 @@ def survey(
     *,
     progress: Progress = lambda _: None,
     cost_of: CostOf = macs_cost,
+    time_of: CostOf | None = None,
 ) -> Survey:
     """Rank the channels of each group, and measure what removing them does. Raises ModelError, DataError."""
     model = onnx.ModelProto()
@@ -150,6 +164,7 @@ def survey(
         {name: curves[name] for name in names},
         cost_of(view, grouping),
         backs,
+        None if time_of is None else time_of(view, grouping),
     )
 
 
@@ -176,7 +191,7 @@ def remove(
     progress: Progress = lambda _: None,
 ) -> Pruned:
     """Remove a share of the cost from a graph that was surveyed. Raises ModelError."""
-    counts = _counts(found, share, multiple)
+    counts = counts_for(found, share, multiple)
     kept = {name: found.rankings[name].kept(number) for name, number in counts.items()}
     view = GraphView(found.model)
     smaller = keep_channels(found.model, found.grouping, {name: one.tolist() for name, one in kept.items()})
@@ -185,9 +200,15 @@ def remove(
         found.model, smaller, left_outputs(view, found.grouping, kept), samples, count
     )
     mended = straighten(mended, find_groups(GraphView(mended)), found.backs, kept)
-    whole = {name: curve.channels for name, curve in found.curves.items()}
-    removed = 1 - found.cost(whole | counts) / found.cost(whole)
-    return Pruned(mended, removed, _choices(whole, counts), repairs, _warnings(repairs, share, removed))
+    removed, time = _gone(found.cost, found.whole, counts), None
+    if found.time is not None:
+        time = _gone(found.time, found.whole, counts)
+    warnings = _warnings(repairs, share, removed)
+    return Pruned(mended, removed, _choices(found.whole, counts), repairs, warnings, time)
+
+
+def _gone(cost: Cost, whole: Mapping[str, int], counts: Mapping[str, int]) -> float:
+    return 1 - cost({**whole, **counts}) / cost(whole)
 
 
 def left_outputs(view: GraphView, grouping: Grouping, kept: Mapping[str, Indices]) -> dict[str, Indices]:
@@ -198,9 +219,10 @@ def left_outputs(view: GraphView, grouping: Grouping, kept: Mapping[str, Indices
     }
 
 
-def _counts(found: Survey, share: float, multiple: int) -> dict[str, int]:
-    counts = allocate(found.curves, found.cost, share, multiple)
-    whole = {name: curve.channels for name, curve in found.curves.items()}
+def counts_for(found: Survey, share: float, multiple: int) -> Mapping[str, int]:
+    """How many channels each group keeps. Raises ModelError for a share that cannot be reached."""
+    counts = allocate(found.curves, found.cost, share, multiple, time=found.time)
+    whole = found.whole
     least = {name: sizes(curve, multiple)[-1] for name, curve in found.curves.items()}
     most = 1 - found.cost(least) / found.cost(whole) if whole else 0.0
     if most <= 0:

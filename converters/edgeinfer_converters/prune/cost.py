@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeinfer_converters.graph.macs import count_macs
@@ -12,8 +12,8 @@ from edgeinfer_converters.prune.groups import Grouping, Lane
 
 
 @dataclass(frozen=True)
-class _Side:
-    """What part of a product's inputs or outputs belongs to a group."""
+class Side:
+    """What part of a tensor's channels belongs to a group."""
 
     group: str
     channels: int
@@ -24,36 +24,46 @@ class _Side:
         return self.part * (1 - kept.get(self.group, self.channels) / self.channels)
 
 
+@dataclass(frozen=True)
+class Sides:
+    """The groups in what products read, by node, and in what nodes make, by tensor."""
+
+    read: Mapping[str, Sequence[Side]]
+    made: Mapping[str, Sequence[Side]]
+
+
 def macs_cost(view: GraphView, grouping: Grouping) -> Cost:
     """The multiply-accumulates of a prepared graph with known shapes."""
     macs = count_macs(view.model)
-    inputs, outputs = _sides(view, grouping)
+    sides = sides_of(view, grouping)
+    results = {node.name: node.output[0] for node in view.nodes}
 
     def cost(kept: Kept) -> float:
         return sum(
-            number * _left(inputs.get(node, []), kept) * _left(outputs.get(node, []), kept)
+            number * left(sides.read.get(node, ()), kept) * left(sides.made.get(results[node], ()), kept)
             for node, number in macs.items()
         )
 
     return cost
 
 
-def _left(sides: list[_Side], kept: Kept) -> float:
+def left(sides: Sequence[Side], kept: Kept) -> float:
+    """The part of a tensor's channels that is left, 0 to 1."""
     return 1 - sum(side.lost(kept) for side in sides)
 
 
-def _sides(view: GraphView, grouping: Grouping) -> tuple[dict[str, list[_Side]], dict[str, list[_Side]]]:
-    inputs: dict[str, list[_Side]] = {}
-    outputs: dict[str, list[_Side]] = {}
+def sides_of(view: GraphView, grouping: Grouping) -> Sides:
+    """Where the groups of a graph lie in its tensors."""
+    read: dict[str, list[Side]] = {}
+    made: dict[str, list[Side]] = {}
     for group in grouping.groups:
         for member in group.consumers:
-            inputs.setdefault(member.node, []).append(
-                _Side(group.name, group.channels, _part(view, member.activation))
+            read.setdefault(member.node, []).append(
+                Side(group.name, group.channels, _part(view, member.activation))
             )
         for lane in group.tensors:
-            node = view.producers[lane.tensor].name
-            outputs.setdefault(node, []).append(_Side(group.name, group.channels, _part(view, lane)))
-    return inputs, outputs
+            made.setdefault(lane.tensor, []).append(Side(group.name, group.channels, _part(view, lane)))
+    return Sides(read, made)
 
 
 def _part(view: GraphView, lane: Lane) -> float:

@@ -13,7 +13,7 @@ from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.quantize.pair import Half, copied, waiting_bytes
-from edgeinfer_converters.quantize.segments import Values, needed_behind
+from edgeinfer_converters.quantize.segments import Values
 
 MEMORY_BYTES = 64_000_000
 
@@ -40,7 +40,7 @@ class Probe:
         half = self._half
         if position > half.position:
             runner = half.runner(half.position, position)
-            needed = needed_behind(half.model, position) | self._outputs
+            needed = half.timeline.needed_behind(position) | self._outputs
             self._waiting = [copied(needed, one, runner) for one in self._waiting]
             half.position = position
 

@@ -50,6 +50,22 @@ class _Path:
         weights: Floats = self.start + (self.steps / (self.values + strength)[:, None, :]) @ self.back
         return weights
 
+    def errors(self, test: Covariances) -> list[float]:
+        """Those of the weights for each of LAMBDAS. In the path's own directions the error is a quadratic
+        form of 1 / (values + lambda): no weights have to be made."""
+        slope = np.einsum("gow,gow->gw", (test.yx - self.start @ test.xx) @ self._forth, self.steps)
+        bend = (self.steps.transpose(0, 2, 1) @ self.steps) * (self.back @ test.xx @ self._forth)
+        base = test.error(self.start)
+        shrunk = [1 / (self.values + strength) for strength in LAMBDAS]
+        return [
+            base - 2 * float(np.vdot(slope, one)) + float(np.einsum("gv,gvw,gw->", one, bend, one))
+            for one in shrunk
+        ]
+
+    @property
+    def _forth(self) -> Floats:
+        return self.back.transpose(0, 2, 1)
+
 
 def fit(folds: Sequence[Moments], start: Floats, *, biased: bool) -> Fit:
     """The best weights that the moments know of, near `start` (groups, outputs, width).
@@ -65,11 +81,16 @@ def fit(folds: Sequence[Moments], start: Floats, *, biased: bool) -> Fit:
     strength, error = float("inf"), before
     weights = start
     if len(folds) > 1:
-        paths = [_path((total - fold).covariances(centred=biased), start) for fold in folds]
-        errors = [_held_out(paths, tests, one) for one in LAMBDAS]
+        errors = np.mean(
+            [
+                _path((total - fold).covariances(centred=biased), start).errors(test)
+                for fold, test in zip(folds, tests, strict=True)
+            ],
+            axis=0,
+        )
         best = int(np.argmin(errors))
         if errors[best] < before:
-            strength, error = LAMBDAS[best], errors[best]
+            strength, error = LAMBDAS[best], float(errors[best])
             weights = _path(whole, start).at(strength)
     return Fit(weights, _bias(whole, weights) if biased else None, strength, error / power, before / power)
 
@@ -92,11 +113,6 @@ def fit_at(known: Moments, start: Floats, strength: float, *, biased: bool) -> t
 def _bias(known: Covariances, weights: Floats) -> Floats:
     bias: Floats = known.mean_y - np.einsum("gow,gw->go", weights, known.mean_x)
     return bias
-
-
-def _held_out(paths: Sequence[_Path], tests: Sequence[Covariances], strength: float) -> float:
-    errors = [test.error(path.at(strength)) for path, test in zip(paths, tests, strict=True)]
-    return sum(errors) / len(errors)
 
 
 def _path(known: Covariances, start: Floats) -> _Path:

@@ -11,7 +11,6 @@ here with measured ranges of activations in place of those of weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView, attribute
 from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.quantize.channels import ChannelClasses, channel_classes
+from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.placement import place
 
 STRENGTH = 0.75
@@ -33,43 +33,6 @@ ROOM = 1.3
 
 MAX_FACTOR = 32.0
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Extremes:
-    """The least and the greatest value of each channel, float32."""
-
-    low: npt.NDArray[np.float32]
-    high: npt.NDArray[np.float32]
-
-    @property
-    def largest(self) -> npt.NDArray[np.float32]:
-        """The largest magnitude of each channel."""
-        return np.maximum(self.high, -self.low)
-
-    def __or__(self, other: Extremes) -> Extremes:
-        return Extremes(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
-
-
-class ChannelRanges:
-    """The extremes of each channel (axis 1) of tensors, while samples stream by."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = frozenset(names)
-        self._seen: dict[str, Extremes] = {}
-
-    def update(self, values: Mapping[str, Array]) -> None:
-        """Take in some tensors of a sample, with their channels on axis 1; others are passed over."""
-        for name, array in values.items():
-            if name not in self._names:
-                continue
-            axes = (0, *range(2, array.ndim))
-            new = Extremes(array.min(axis=axes), array.max(axis=axes))
-            self._seen[name] = self._seen[name] | new if name in self._seen else new
-
-    def result(self) -> Mapping[str, Extremes]:
-        """By tensor."""
-        return self._seen
 
 
 def equalized_tensors(view: GraphView) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -36,15 +38,11 @@ def fit_weights(
     arranged = columns.arrange(rows.astype(np.float64))
     plain, covariances = plain_scales(weights, axis, bound, smallest_scales), gram.centred()
 
-    def rounded(scales: Array) -> Array:
-        return round_to_output(arranged, covariances, _spread_scales(scales, columns, len(rows)), bound=bound)
-
-    scales = representable(plain, smallest_scales)
-    if axis is not None and columns.width <= _FEW:
-        candidates = [representable(plain * fit, smallest_scales) for fit in FITS]
-        scales, stored = _best(arranged, covariances, columns, [(one, rounded(one)) for one in candidates])
-    else:
-        stored = rounded(scales)
+    fits = FITS if axis is not None and columns.width <= _FEW else (1.0,)
+    candidates = [representable(plain * fit, smallest_scales) for fit in fits]
+    spread = [_spread_scales(one, columns, len(rows)) for one in candidates]
+    rounded = _rounded(arranged, covariances, spread, bound)
+    scales, stored = _best(arranged, covariances, columns, list(zip(candidates, rounded, strict=True)))
     lost = stored * _spread_scales(scales, columns, len(rows))[:, :, None]
     np.subtract(arranged, lost, out=lost)
     lost *= gram.means[:, None, :]
@@ -53,10 +51,19 @@ def fit_weights(
     return IntegerWeights(np.ascontiguousarray(integers), scales, axis), change
 
 
+def _rounded(arranged: Floats, covariances: Floats, scales: Sequence[Floats], bound: int) -> list[Array]:
+    """The integers for each of the scales: all at once, as if they were more outputs."""
+    repeated = np.concatenate([arranged] * len(scales), axis=1)
+    stored = round_to_output(repeated, covariances, np.concatenate(scales, axis=1), bound=bound)
+    return np.split(stored, len(scales), axis=1)
+
+
 def _best(
     arranged: Floats, covariances: Floats, columns: Columns, candidates: list[tuple[Array, Array]]
 ) -> tuple[Array, Array]:
     """For each output the scale and the integers with the smallest error; the first where some are equal."""
+    if len(candidates) == 1:
+        return candidates[0]
     best: tuple[Floats, Array, Array] | None = None
     for scales, stored in candidates:
         spread = _spread_scales(scales, columns, len(scales))

@@ -21,7 +21,8 @@ from onnx import helper, numpy_helper
 
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.activations import is_silu
-from edgeinfer_converters.quantize.equalize import Extremes, scaled_weights
+from edgeinfer_converters.quantize.equalize import scaled_weights
+from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.operators import product_fault
 
 FEW_LEVELS = 16

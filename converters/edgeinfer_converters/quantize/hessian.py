@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from edgeinfer_converters.graph.shapes import Shape
 from edgeinfer_converters.graph.view import GraphView, attribute
 from edgeinfer_converters.quantize.operators import PRODUCTS, weight_input
 from edgeinfer_converters.quantize.symmetric import SymmetricSum
+from edgeinfer_converters.quantize.windows import Windows, spread
 from edgeinfer_converters.shelf import Shelf
 
 MAX_WIDTH = 1152
@@ -73,7 +75,7 @@ class Columns:
 
     def take(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
         """Up to `most` columns of one input, (rows, groups * blocks, width); `offset` moves the choice."""
-        columns = self._convolved(values, offset, most) if self.kernel else _rows(values, offset, most)
+        columns = self._windows.take(values, offset, most) if self.kernel else _rows(values, offset, most)
         return columns.reshape(len(columns), self.groups * self.blocks, self.width)
 
     def results(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
@@ -92,18 +94,9 @@ class Columns:
         parts = arranged.reshape(self.groups, self.blocks, -1, self.width).transpose(0, 2, 1, 3)
         return parts.reshape(-1, self.blocks * self.width)
 
-    def _convolved(self, values: Array, offset: int, most: int) -> Array:
-        top, left, bottom, right = self.pads
-        padded = np.pad(values, ((0, 0), (0, 0), (top, bottom), (left, right)))
-        extents = [(size - 1) * step + 1 for size, step in zip(self.kernel, self.dilations, strict=True)]
-        windows = np.lib.stride_tricks.sliding_window_view(padded, extents, axis=(2, 3))
-        windows = windows[
-            :, :, :: self.strides[0], :: self.strides[1], :: self.dilations[0], :: self.dilations[1]
-        ]
-        batch, _, height, width = windows.shape[:4]
-        chosen = np.unravel_index(_spread(batch * height * width, offset, most), (batch, height, width))
-        found: Array = windows[chosen[0], :, chosen[1], chosen[2]]
-        return found
+    @cached_property
+    def _windows(self) -> Windows:
+        return Windows(self.kernel, self.strides, self.pads, self.dilations)
 
 
 class GramObserver:
@@ -276,13 +269,4 @@ def _numbers(node: onnx.NodeProto, name: str, default: tuple[int, ...]) -> tuple
 
 def _rows(values: Array, offset: int, most: int) -> Array:
     rows = values.reshape(-1, values.shape[-1])
-    return rows[_spread(len(rows), offset, most)]
-
-
-def _spread(count: int, offset: int, most: int) -> npt.NDArray[np.intp]:
-    """Positions at equal distances, at most `most` of `count`; each offset begins elsewhere."""
-    if count <= most:
-        return np.arange(count)
-    distance = count // most
-    # A step of 7 in the start: neighbouring samples look at other rows and columns of the picture.
-    return (np.arange(most) * distance + (offset * 7) % distance) % count
+    return rows[spread(len(rows), offset, most)]

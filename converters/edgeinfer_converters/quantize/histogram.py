@@ -73,24 +73,38 @@ class Histogram:
         first, size = _bins(low, high, exponent)
         counts = np.zeros(size, np.int64)
         for one in (self, other):
-            start, merged = _coarser(one, exponent)
-            counts[start - first : start - first + len(merged)] += merged
+            _add_coarser(one, counts, exponent, first)
+        return Histogram(exponent, first, counts, low, high)
+
+    def with_values(self, values: Array) -> Histogram:
+        """`self + histogram_of(values)`, without the histogram of the latter."""
+        flat = values.reshape(-1)
+        low = min(self.minimum, float(flat.min()))
+        high = max(self.maximum, float(flat.max()))
+        exponent = fitting_exponent(low, high, at_least=self.exponent)
+        first, size = _bins(low, high, exponent)
+        counts = _counted(flat, exponent, first, size)
+        _add_coarser(self, counts, exponent, first)
         return Histogram(exponent, first, counts, low, high)
 
 
 def histogram_of(values: Array) -> Histogram:
     """The histogram of finite float32 values of any shape, at least one."""
-    low, high = float(values.min()), float(values.max())
+    flat = values.reshape(-1)
+    low, high = float(flat.min()), float(flat.max())
     exponent = fitting_exponent(low, high)
     first, size = _bins(low, high, exponent)
+    return Histogram(exponent, first, _counted(flat, exponent, first, size), low, high)
+
+
+def _counted(values: Array, exponent: int, first: int, size: int) -> Counts:
     # A power of two scales floats exactly, so a value never moves to a neighbouring bin.
-    scaled = np.multiply(values.reshape(-1), np.float32(math.ldexp(1.0, -exponent)), dtype=np.float32)
+    scaled = np.multiply(values, np.float32(math.ldexp(1.0, -exponent)), dtype=np.float32)
     np.floor(scaled, out=scaled)
-    if exponent > 0 and low < 0:
-        scaled[(scaled == 0) & (values.reshape(-1) < 0)] = -1  # what was too small to be scaled down
+    if exponent > 0 and values.min() < 0:
+        scaled[(scaled == 0) & (values < 0)] = -1  # what was too small to be scaled down
     scaled -= np.float32(first)
-    counts = np.bincount(scaled.astype(np.intp), minlength=size).astype(np.int64)
-    return Histogram(exponent, first, counts, low, high)
+    return np.bincount(scaled.astype(np.intp), minlength=size).astype(np.int64, copy=False)
 
 
 def histogram_from(arrays: Mapping[str, Array]) -> Histogram:
@@ -132,11 +146,13 @@ def _bins(low: float, high: float, exponent: int) -> tuple[int, int]:
     return first, last - first + 1
 
 
-def _coarser(histogram: Histogram, exponent: int) -> tuple[int, Counts]:
-    """The first bin and the counts of a histogram with wider bins: 2 ** shift neighbours become one."""
-    # From all zeros to anything else the width may grow by more than the bits of an index.
-    shift = min(exponent - histogram.exponent, 62)
-    indices = (histogram.first + np.arange(len(histogram.counts))) >> shift
-    merged = np.zeros(int(indices[-1] - indices[0]) + 1, np.int64)
-    np.add.at(merged, indices - indices[0], histogram.counts)
-    return int(indices[0]), merged
+def _add_coarser(histogram: Histogram, counts: Counts, exponent: int, first: int) -> None:
+    """Add a histogram to counts of wider bins from `first` on: 2 ** shift neighbours become one."""
+    start, merged = histogram.first, histogram.counts
+    if exponent != histogram.exponent:
+        # From all zeros to anything else the width may grow by more than the bits of an index.
+        shift = min(exponent - histogram.exponent, 62)
+        indices = (histogram.first + np.arange(len(merged))) >> shift
+        start = int(indices[0])
+        merged = np.add.reduceat(merged, np.searchsorted(indices, np.arange(start, indices[-1] + 1)))
+    counts[start - first : start - first + len(merged)] += merged

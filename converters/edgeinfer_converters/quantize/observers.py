@@ -43,8 +43,8 @@ class HistogramObserver:
     def update(self, values: Array) -> None:
         """Take in finite float32 values of any shape."""
         if values.size:
-            new = histogram_of(_some(values.reshape(-1)))
-            self._seen = new if self._seen is None else self._seen + new
+            some = _some(values.reshape(-1))
+            self._seen = histogram_of(some) if self._seen is None else self._seen.with_values(some)
 
     def result(self) -> Histogram | None:
         """What was seen; None if no value was."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import islice
 
 import numpy as np
@@ -16,7 +17,9 @@ import onnx
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.segments import Cut, Runner, Values, needed_behind
+from edgeinfer_converters.quantize.segments import Cut, Runner, Values
+from edgeinfer_converters.quantize.threads import each
+from edgeinfer_converters.quantize.timeline import Timeline
 
 _WORTHWHILE = 4
 """Samples are added when as many times more of them fit."""
@@ -33,17 +36,31 @@ class Half:
     changed: dict[str, onnx.TensorProto] = field(default_factory=dict)
     position: int = 0
 
+    @cached_property
+    def timeline(self) -> Timeline:
+        """When its tensors are made and read."""
+        return Timeline(self.model)
+
+    @cached_property
+    def view(self) -> GraphView:
+        """The same of who makes and reads them."""
+        return GraphView(self.model)
+
+    @cached_property
+    def _positions(self) -> Mapping[str, int]:
+        return {node.name: position for position, node in reversed([*enumerate(self.model.graph.node)])}
+
     def constant(self, name: str) -> onnx.TensorProto:
         """What has changed, or else what there was."""
         return self.changed[name] if name in self.changed else self.constants[name]
 
     def runner(self, start: int, end: int, wanted: frozenset[str] = frozenset()) -> Runner:
         """What runs the nodes from `start` to `end`, the latter not included; see `Cut`."""
-        return Cut(self.model, start, end, wanted, constants=self.constant).runner()
+        return Cut(self.timeline, start, end, wanted, constants=self.constant).runner()
 
     def index(self, name: str) -> int:
         """The position of a node."""
-        return next(index for index, node in enumerate(self.model.graph.node) if node.name == name)
+        return self._positions[name]
 
 
 class Pair:
@@ -80,29 +97,31 @@ class Pair:
         size = 1
         for half, sizes, end in zip(self.halves, self._sizes, ends, strict=True):
             size += max(
-                _waiting_bytes(half.model, sizes, half.position), _waiting_bytes(half.model, sizes, end)
+                _waiting_bytes(half.timeline, sizes, half.position), _waiting_bytes(half.timeline, sizes, end)
             )
         return int(np.clip(self._memory_bytes // size, 2, self._count))
 
     def _fill(self, ends: Sequence[int], count: int) -> None:
         runners = [half.runner(0, end) for half, end in zip(self.halves, ends, strict=True)]
         needed = self._needed(ends)
-        self.waiting = [
-            [copied(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
-            for one in islice(self._samples(), count)
-        ]
+
+        def both(one: Mapping[str, Array]) -> list[Values]:
+            return [copied(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
+
+        self.waiting = list(each(both, islice(self._samples(), count)))
 
     def _run(self, ends: Sequence[int]) -> None:
         for side, half in enumerate(self.halves):
             runner = half.runner(half.position, ends[side])
-            needed = self._needed(ends)[side]
-            for pair in self.waiting:
-                pair[side] = copied(needed, pair[side], runner)
+            advance = partial(copied, self._needed(ends)[side], runner=runner)
+            advanced = each(advance, (pair[side] for pair in self.waiting))
+            for pair, values in zip(self.waiting, advanced, strict=True):
+                pair[side] = values
 
     def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
         """What waits before `ends` in each half: what is still read, and the last node's results."""
         return [
-            needed_behind(half.model, end) | _results(half.model, end)
+            half.timeline.needed_behind(end) | half.timeline.results(end)
             for half, end in zip(self.halves, ends, strict=True)
         ]
 
@@ -117,12 +136,9 @@ def copied(names: frozenset[str], values: Values, runner: Runner) -> Values:
 
 def waiting_bytes(model: onnx.ModelProto) -> int:
     """What a sample needs at most while it waits, wherever that is."""
-    sizes = _sizes(model)
-    return max((_waiting_bytes(model, sizes, end) for end in range(1, len(model.graph.node) + 1)), default=0)
-
-
-def _results(model: onnx.ModelProto, end: int) -> frozenset[str]:
-    return frozenset(model.graph.node[end - 1].output) if end else frozenset()
+    sizes, timeline = _sizes(model), Timeline(model)
+    ends = range(1, len(model.graph.node) + 1)
+    return max((_waiting_bytes(timeline, sizes, end) for end in ends), default=0)
 
 
 def _sizes(model: onnx.ModelProto) -> Mapping[str, int]:
@@ -135,10 +151,5 @@ def _sizes(model: onnx.ModelProto) -> Mapping[str, int]:
     }
 
 
-def _waiting_bytes(model: onnx.ModelProto, sizes: Mapping[str, int], position: int) -> int:
-    if not position:
-        return 0
-    before = {name for node in model.graph.node[:position] for name in node.output}
-    before.update(value.name for value in model.graph.input)
-    needed = needed_behind(model, position) | _results(model, position)
-    return sum(sizes.get(name, 0) for name in needed & before)
+def _waiting_bytes(timeline: Timeline, sizes: Mapping[str, int], position: int) -> int:
+    return sum(sizes.get(name, 0) for name in timeline.waiting(position)) if position else 0

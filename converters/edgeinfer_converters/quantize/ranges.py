@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from edgeinfer_converters.quantize.activations import IDENTITY, Activation
 from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
+from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.hessian import Gram
 from edgeinfer_converters.quantize.histogram import Histogram
 
@@ -31,11 +32,13 @@ class Ranges:
     """The histograms of tensors, by their names in the prepared graph, over `samples` samples.
 
     `grams`: what the inputs of products looked like, by node name; empty where nobody asked.
+    `channels`: the extremes of each channel of the tensors that may get a scale for each.
     """
 
     histograms: Mapping[str, Histogram]
     samples: int
     grams: Mapping[str, Gram] = field(default_factory=dict)
+    channels: Mapping[str, Extremes] = field(default_factory=dict)
 
 
 def choose(

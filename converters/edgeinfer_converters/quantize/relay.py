@@ -13,7 +13,8 @@ import onnx
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.memory import tensor_bytes
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.segments import Cut, Values, needed_behind
+from edgeinfer_converters.quantize.segments import Cut, Values
+from edgeinfer_converters.quantize.timeline import Timeline
 
 PIECE_BYTES = 8_000_000
 """Activations of a piece, but for the last one: more pieces would take longer, and are cut no finer."""
@@ -25,9 +26,10 @@ class Relay:
     def __init__(self, model: onnx.ModelProto, names: Collection[str]) -> None:
         """Raises ModelError if the runtime cannot load the model."""
         self._names = frozenset(names)
+        timeline = Timeline(model)
         ends = piece_ends(model, self._names)
-        cuts = [Cut(model, start, end, self._names) for start, end in zip([0, *ends], ends, strict=False)]
-        self._runners = [(cut.runner(pooled=False), needed_behind(model, cut.end)) for cut in cuts]
+        cuts = [Cut(timeline, start, end, self._names) for start, end in zip([0, *ends], ends, strict=False)]
+        self._runners = [(cut.runner(pooled=False), timeline.needed_behind(cut.end)) for cut in cuts]
 
     def run(self, sample: Mapping[str, Array], where: str) -> Iterator[Values]:
         """The tensors asked for, one part after the other. Raises ModelError that begins with `where`."""
@@ -48,16 +50,13 @@ def piece_ends(model: onnx.ModelProto, names: frozenset[str]) -> list[int]:
     Only what makes a tensor asked for may end a piece: nothing that the runtime would merge comes apart.
     """
     sizes = tensor_bytes(GraphView(model))
+    timeline = Timeline(model)
     ends, size = [], 0
     for position, node in enumerate(model.graph.node, 1):
         size += sum(sizes.get(name, 0) for name in node.output)
-        if size >= PIECE_BYTES and not names.isdisjoint(node.output) and _is_typed(model, position, sizes):
+        # Of what is handed on all must be known.
+        typed = timeline.waiting(position) <= sizes.keys()
+        if size >= PIECE_BYTES and not names.isdisjoint(node.output) and typed:
             ends.append(position)
             size = 0
     return ends if ends and not size else [*ends, len(model.graph.node)]
-
-
-def _is_typed(model: onnx.ModelProto, position: int, sizes: Mapping[str, int]) -> bool:
-    """Whether all is known of the tensors that would be handed on."""
-    made = {name for node in model.graph.node[:position] for name in node.output}
-    return made & needed_behind(model, position) <= sizes.keys()

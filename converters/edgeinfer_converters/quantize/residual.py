@@ -20,7 +20,7 @@ from edgeinfer_converters.graph.rows import is_pointwise
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.noise import NoiseMeter
-from edgeinfer_converters.quantize.placement import Placement
+from edgeinfer_converters.quantize.placement import Placement, place
 
 GOOD_DB = 30.0
 """Below this noise the whole is left alone: a thousandth of the signal's power changes few decisions."""
@@ -71,6 +71,13 @@ def find_streams(view: GraphView, placement: Placement) -> list[Stream]:
         names = frozenset(one.name for one in products)
         found.append(Stream(node.name, node.output[0], private, branches, names))
     return found
+
+
+def stream_terms(view: GraphView) -> tuple[str, ...]:
+    """The tensors that streams add up and pointwise products make, in topological order."""
+    streams = find_streams(view, place(view, integer_results=True))
+    names = {name for one in streams for name in (*one.projections, *one.branches)}
+    return tuple(node.output[0] for node in view.nodes if node.name in names)
 
 
 def choose_streams(

@@ -16,9 +16,9 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.graph.walk import outer_names
 from edgeinfer_converters.graph.weights import outline, with_initializers
 from edgeinfer_converters.quantize.execution import open_session, run_session
+from edgeinfer_converters.quantize.timeline import Timeline
 
 _ZERO_POINT = 2  # its place among the inputs of a DequantizeLinear
 Values = dict[str, Array]
@@ -27,13 +27,13 @@ Constants = Callable[[str], onnx.TensorProto]
 
 @dataclass(frozen=True)
 class Cut:
-    """The model between two positions in its list of nodes, `start` included and `end` not.
+    """A model between two positions in its list of nodes, `start` included and `end` not.
 
     `wanted`: tensors that are outputs if the piece makes them, whether they are read behind it or not.
     `constants`: the initializers with their values, where the model has them in outlines only.
     """
 
-    model: onnx.ModelProto
+    timeline: Timeline
     start: int
     end: int
     wanted: frozenset[str] = frozenset()
@@ -42,20 +42,24 @@ class Cut:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The tensors that the piece reads and does not make, constants left out."""
-        given = {value.name for value in self.model.graph.input}
-        given.update(name for node in self.model.graph.node[: self.start] for name in node.output)
-        nodes = self.model.graph.node[self.start : self.end]
-        read = dict.fromkeys(name for node in nodes for name in _read_by(node))
-        return tuple(name for name in read if name in given)
+        made = self.timeline.made
+        return tuple(name for name in self.read if made.get(name, self.start) < self.start)
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
         """The tensors that the piece makes and that are wanted or read behind it, and its last results."""
-        nodes = self.model.graph.node[self.start : self.end]
-        later = {name for node in self.model.graph.node[self.end :] for name in _read_by(node)}
-        last = set(nodes[-1].output) if nodes else set()
-        kept = later | last | self.wanted
-        return tuple(name for node in nodes for name in node.output if name and name in kept)
+        kept = self.timeline.needed_behind(self.end) | self.timeline.results(self.end) | self.wanted
+        return tuple(name for node in self.nodes for name in node.output if name and name in kept)
+
+    @property
+    def nodes(self) -> Sequence[onnx.NodeProto]:
+        """Those of the piece."""
+        return list(self.timeline.model.graph.node[self.start : self.end])
+
+    @cached_property
+    def read(self) -> Mapping[str, None]:
+        """What the piece reads, constants included, in its order."""
+        return dict.fromkeys(name for names in self.timeline.reads[self.start : self.end] for name in names)
 
     def runner(self, *, pooled: bool = True) -> Runner:
         """What runs the piece, see `open_session`."""
@@ -76,11 +80,6 @@ class Runner:
         inputs = {name: values[name] for name in self._cut.inputs}
         made = run_session(self._session, self._cut.outputs, inputs, where)
         return dict(zip(self._cut.outputs, made, strict=True))
-
-
-def needed_behind(model: onnx.ModelProto, position: int) -> frozenset[str]:
-    """The names that nodes from `position` on read."""
-    return frozenset(name for node in model.graph.node[position:] for name in _read_by(node))
 
 
 class PlainConstants(Mapping[str, onnx.TensorProto]):
@@ -116,10 +115,11 @@ def with_plain_constants(model: onnx.ModelProto) -> onnx.ModelProto:
     """A QDQ model that reads its `PlainConstants`, in outlines: it simulates the integers faster."""
     constants = PlainConstants(model)
     kept = [node for node in model.graph.node if not constants.is_made_by(node)]
-    read = {name for node in kept for name in _read_by(node)}
-    plain = with_initializers(model, (outline(constants[name]) for name in constants if name in read))
+    plain = with_initializers(model)
     del plain.graph.node[:]
     plain.graph.node.extend(kept)
+    read = Timeline(plain).last_read
+    plain.graph.initializer.extend(outline(constants[name]) for name in constants if name in read)
     return plain
 
 
@@ -135,23 +135,17 @@ def _dequantized(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
     return values
 
 
-def _read_by(node: onnx.NodeProto) -> Sequence[str]:
-    return [*(name for name in node.input if name), *sorted(outer_names(node))]
-
-
 def _extracted(cut: Cut) -> bytes:
-    nodes = list(cut.model.graph.node[cut.start : cut.end])
-    read = {name for node in nodes for name in _read_by(node)}
-    kinds = {value.name: value for value in (*cut.model.graph.value_info, *cut.model.graph.input)}
+    whole = cut.timeline.model
     graph = helper.make_graph(
-        nodes,
+        cut.nodes,
         "piece",
-        [kinds[name] for name in cut.inputs],
+        [cut.timeline.kinds[name] for name in cut.inputs],
         [helper.make_empty_tensor_value_info(name) for name in cut.outputs],
-        [_valued(cut, tensor) for tensor in cut.model.graph.initializer if tensor.name in read],
-        sparse_initializer=cut.model.graph.sparse_initializer,
+        [_valued(cut, tensor) for tensor in whole.graph.initializer if tensor.name in cut.read],
+        sparse_initializer=whole.graph.sparse_initializer,
     )
-    model = helper.make_model(graph, opset_imports=cut.model.opset_import, ir_version=cut.model.ir_version)
+    model = helper.make_model(graph, opset_imports=whole.opset_import, ir_version=whole.ir_version)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 

@@ -12,13 +12,13 @@ import onnx
 from onnx import numpy_helper
 
 from edgeinfer_converters.graph.shapes import infer_shapes
-from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.quantize.activations import activation_behind
 from edgeinfer_converters.quantize.bias import Floats, Shift, correction, measure_shift
 from edgeinfer_converters.quantize.operators import PRODUCTS, bias_input
 from edgeinfer_converters.quantize.pair import Half, Pair, Samples
-from edgeinfer_converters.quantize.segments import PlainConstants, with_plain_constants
+from edgeinfer_converters.quantize.segments import PlainConstants, Values, with_plain_constants
+from edgeinfer_converters.quantize.threads import each
 from edgeinfer_converters.quantize.two_part import result_of
 
 MEMORY_BYTES = 32_000_000
@@ -94,7 +94,6 @@ class _Biases(Pair):
             Half(infer_shapes(with_plain_constants(quantized)), PlainConstants(quantized)),
         )
         super().__init__(halves, samples, count, memory_bytes=MEMORY_BYTES)
-        self._view = GraphView(halves[0].model)
 
     def advance_to(self, name: str) -> None:
         """Run both models up to the node `name`, it included."""
@@ -105,11 +104,12 @@ class _Biases(Pair):
         float_half = self.halves[0]
         axis = -1 if float_half.model.graph.node[float_half.index(name)].op_type == "MatMul" else 1
         outputs = [_result(half, name) for half in self.halves]
-        activation = activation_behind(self._view, outputs[0])
-        return [
-            measure_shift(wanted[outputs[0]], found[outputs[1]], activation, axis)
-            for wanted, found in self.waiting
-        ]
+        activation = activation_behind(float_half.view, outputs[0])
+
+        def measured(pair: list[Values]) -> Shift:
+            return measure_shift(pair[0][outputs[0]], pair[1][outputs[1]], activation, axis)
+
+        return list(each(measured, self.waiting))
 
     def shift(self, name: str, change: Floats) -> None:
         """Bring the quantized model and what waits behind the node up to date with a changed bias."""
@@ -126,10 +126,9 @@ class _Biases(Pair):
 
 def _result(half: Half, name: str) -> str:
     """The tensor that holds a product's result."""
-    return result_of(half.model.graph.node[half.index(name)], GraphView(half.model))
+    return result_of(half.model.graph.node[half.index(name)], half.view)
 
 
 def _end(half: Half, name: str) -> int:
     """The position behind the node that makes a product's result."""
-    result = _result(half, name)
-    return 1 + next(index for index, node in enumerate(half.model.graph.node) if result in node.output)
+    return 1 + half.timeline.made[_result(half, name)]

@@ -21,6 +21,7 @@ from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.walk import outer_names
 from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.importers.onnx import is_quantized
 from edgeinfer_converters.quantize.affine import Affine, Form, activation_form, affine_of, clamps_like
@@ -285,7 +286,8 @@ class _Writer:
         for part in ("node", "value_info"):
             graph.ClearField(part)
         graph.node.extend(emitter.nodes)
-        used = {name for node in emitter.nodes for name in node.input} | self.view.outputs
+        used = {name for node in emitter.nodes for name in (*node.input, *outer_names(node))}
+        used |= self.view.outputs
         kept = {**self.view.initializers, **emitter.initializers}
         graph.initializer.extend(tensor for name, tensor in kept.items() if name in used)
         if self.options.integer_inputs:

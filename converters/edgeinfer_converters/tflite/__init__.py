@@ -6,6 +6,6 @@ writes the file.
 """
 
 from edgeinfer_converters.tflite.convert import TfliteModel, to_tflite
-from edgeinfer_converters.tflite.interface import InputForms
+from edgeinfer_converters.tflite.interface import Forms
 
-__all__ = ["InputForms", "TfliteModel", "to_tflite"]
+__all__ = ["Forms", "TfliteModel", "to_tflite"]

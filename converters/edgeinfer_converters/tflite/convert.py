@@ -14,19 +14,22 @@ from edgeinfer_converters.tflite.branches import taken_branch, write_branch
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import Faults, UnsupportedError
 from edgeinfer_converters.tflite.flatbuffer import write
+from edgeinfer_converters.tflite.focus import with_space_to_depth
 from edgeinfer_converters.tflite.half import with_half_weights
-from edgeinfer_converters.tflite.interface import InputForms, add_inputs, add_outputs
+from edgeinfer_converters.tflite.interface import Forms, add_inputs, add_outputs
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.lowering import Lowering
+from edgeinfer_converters.tflite.means import with_counts_in_weights
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators import OPERATORS
 from edgeinfer_converters.tflite.qdq import find_sites
 from edgeinfer_converters.tflite.ready import make_ready
+from edgeinfer_converters.tflite.strides import without_strides
 from edgeinfer_converters.tflite.tensors import Graph
 from edgeinfer_converters.tflite.tidy import tidy
 from edgeinfer_converters.tflite.work import Work, work_of
 
-PLAIN = InputForms()
+PLAIN = Forms()
 
 
 @dataclass(frozen=True)
@@ -44,19 +47,17 @@ class TfliteModel:
     work: Work
 
 
-def to_tflite(
-    model: onnx.ModelProto, *, forms: InputForms = PLAIN, half_weights: bool = False
-) -> TfliteModel:
+def to_tflite(model: onnx.ModelProto, *, forms: Forms = PLAIN, half_weights: bool = False) -> TfliteModel:
     """The TFLite file of an ONNX graph with fixed shapes; the same graph gives the same bytes.
 
     A float graph becomes a float file; a graph of QDQ form one that computes with int8 wherever TFLite has
     a kernel for it, with the scales of the graph. Inputs and outputs keep names and order; images are
-    stored channels last where the graph works on them so, inputs as `forms` says.
+    stored channels last where the graph works on them so, inputs and integers as `forms` says.
     With `half_weights` larger float constants are stored as float16.
     Raises ModelError, which names all nodes that have no equal.
     """
     lowering = _lower(make_ready(model, frozenset(OPERATORS)), forms)
-    graph = tidy(lowering.graph)
+    graph = tidy(with_counts_in_weights(without_strides(with_space_to_depth(lowering.graph))))
     if half_weights:
         graph = with_half_weights(graph)
     counts: dict[str, int] = {}
@@ -71,15 +72,16 @@ def to_tflite(
     )
 
 
-def _lower(model: onnx.ModelProto, forms: InputForms) -> Lowering:
+def _lower(model: onnx.ModelProto, forms: Forms) -> Lowering:
     view, faults = GraphView(model), Faults()
     opset = standard_opset(model)
     lowering = Lowering(Graph(), Facts.of(model, opset), find_sites(view), view)
+    lowering.integer_results = not forms.integers.keys().isdisjoint(view.outputs)
     add_inputs(lowering, forms)
     for proto in view.nodes:
         _try_node(Node(proto, opset), lowering, faults)
     faults.check()
-    add_outputs(lowering)
+    add_outputs(lowering, forms)
     return lowering
 
 

@@ -48,6 +48,9 @@ _SHAPE_KEPT = frozenset(
 )
 """Operators whose result has the shape of their one operand."""
 
+_UNINFERRED = frozenset({"MeanVarianceNormalization"})
+"""Operators of their operand's shape and type for which onnx has no rule."""
+
 _RANDOM = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
@@ -149,6 +152,8 @@ class Facts:
             )
         except (KeyError, *GRAPH_ERRORS):
             found = {}
+        if node.kind in _UNINFERRED:
+            found = {node.outputs[0]: self.types[node.inputs[0]]}
         for name in node.outputs:
             self.types[name] = self._best(name, found.get(name))
 

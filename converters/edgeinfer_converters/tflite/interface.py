@@ -24,14 +24,17 @@ _MAX_STEPS = 64
 
 
 @dataclass(frozen=True)
-class InputForms:
-    """How inputs are wanted: `as_is` in ONNX's order of axes, `integers` as int8 or uint8 by name."""
+class Forms:
+    """How inputs and outputs are wanted.
+
+    `as_is`: inputs in ONNX's order of axes. `integers`: inputs and outputs in int8 or uint8, by name.
+    """
 
     as_is: frozenset[str] = frozenset()
     integers: Mapping[str, str] = field(default_factory=dict)
 
 
-def add_inputs(lowering: Lowering, forms: InputForms) -> None:
+def add_inputs(lowering: Lowering, forms: Forms) -> None:
     """Make the inputs' tensors.
 
     Raises ModelError for open dimensions, types that TFLite lacks, and inputs that are wanted as integers
@@ -74,11 +77,17 @@ def _as_stored(quant: Quant | None, dtype: str) -> Quant | None:
     return Quant.whole(quant.scales[0], quant.zero_points[0] + 128)
 
 
-def add_outputs(lowering: Lowering) -> None:
-    """Read each output in ONNX's order of axes, or channels last where that is how it was computed."""
+def add_outputs(lowering: Lowering, forms: Forms) -> None:
+    """Read each output in ONNX's order of axes, or channels last where that is how it was computed.
+
+    Raises ModelError for outputs that are wanted as integers where the graph computes them in floats.
+    """
     for value in lowering.view.model.graph.output:
         layout = _output_layout(lowering, value.name)
-        tensor = _output(lowering, value.name, layout)
+        if value.name in forms.integers:
+            tensor = _integers(lowering, value.name, layout, forms.integers[value.name])
+        else:
+            tensor = _output(lowering, value.name, layout)
         found = lowering.graph.tensors[tensor]
         taken = tensor in (*lowering.graph.inputs, *lowering.graph.outputs)
         if found.data is not None or taken:
@@ -93,6 +102,21 @@ def _output(lowering: Lowering, name: str, layout: Layout) -> int:
     as_stored = name in lowering.values and lowering.quant(name) is None
     tensor = (lowering.stored if as_stored else lowering.read)(name, layout)
     return lowering.cast(tensor, lowering.facts.dtype(name))
+
+
+def _integers(lowering: Lowering, name: str, layout: Layout, dtype: str) -> int:
+    """The integers that a result is stored in, in the type that is wanted. Raises ModelError for floats."""
+    quant = lowering.quant(name)
+    if quant is None:
+        raise ModelError(
+            f"output `{name}` cannot be of integers: it is computed in floats",
+            hint='leave `dtype` out of the [output], or write "float32"',
+        )
+    tensor = lowering.stored(name, layout)
+    if dtype == lowering.graph.tensors[tensor].dtype:
+        return tensor
+    shape = lowering.graph.tensors[tensor].shape
+    return lowering.add("QUANTIZE", [tensor], shape, dtype, _as_stored(quant, dtype))
 
 
 def _input_layout(lowering: Lowering, name: str) -> Layout:

@@ -70,7 +70,7 @@ class Value:
 
 @dataclass
 class Lowering:
-    """A conversion under way."""
+    """A conversion under way. `integer_results`: the file gives its results in integers."""
 
     graph: Graph
     facts: Facts
@@ -81,6 +81,7 @@ class Lowering:
     values: dict[str, Value] = field(default_factory=dict)
     fused: set[str] = field(default_factory=set)
     unrounded: set[str] = field(default_factory=set)
+    integer_results: bool = False
     _copies: dict[tuple[int, str, tuple[int, ...]], int] = field(default_factory=dict)
 
     # -- what is known

@@ -56,6 +56,7 @@ def version_of(operator: Operator, graph: Graph) -> int:
     """The version of an operator in a graph."""
     if operator.code == "TRANSPOSE_CONV":
         return 3 if operator.options["fusedActivationFunction"] == "NONE" else 4
-    kinds = {graph.tensors[number].dtype for number in operator.inputs[:1] if number >= 0}
+    data = operator.inputs[1:2] if operator.code == "SPLIT" else operator.inputs[:1]
+    kinds = {graph.tensors[number].dtype for number in data if number >= 0}
     first = _FIRST.get(operator.code, 1)
     return max(first, _INT8.get(operator.code, 1)) if "int8" in kinds else first

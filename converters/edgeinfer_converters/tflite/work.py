@@ -23,15 +23,11 @@ def work_of(graph: Graph) -> Work:
     for operator in graph.operators:
         count = _macs(operator, graph)
         macs += count
-        if count and graph.tensors[_data_input(operator)].dtype == "int8":
+        if count and "int8" in (graph.tensors[index].dtype for index in operator.inputs[:3]):
             integer_macs += count
         elif count:
             floats.append(graph.tensors[operator.outputs[0]].name)
     return Work(macs, integer_macs, tuple(floats))
-
-
-def _data_input(operator: Operator) -> int:
-    return operator.inputs[2 if operator.code == "TRANSPOSE_CONV" else 0]
 
 
 def _macs(operator: Operator, graph: Graph) -> int:

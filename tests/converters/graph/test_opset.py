@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
@@ -65,3 +70,41 @@ def test_types_that_need_a_new_ir_version() -> None:
 def test_a_runtime_from_before_opset_13() -> None:
     with pytest.raises(ModelError, match="needs IR version 7"):
         limit_ir_version(doubler(), 6)
+
+
+def run(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (result,) = session.run(None, {"x": image})
+    return np.asarray(result)
+
+
+def old_resize(kind: str, mode: str, opset: int, scales: list[float]) -> onnx.ModelProto:
+    attributes: dict[str, Any] = {"mode": mode, **({"scales": scales} if opset < 9 else {})}
+    inputs = ["x"] if opset < 9 else ["x", "scales"]
+    node = helper.make_node(kind, inputs, ["y"], **attributes)
+    shape = [1, 2, 4, 6]
+    return model_of(
+        [node],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * 4)],
+        {} if opset < 9 else {"scales": np.array(scales, np.float32)},
+        opset=opset,
+    )
+
+
+@pytest.mark.parametrize(("kind", "opset"), [("Upsample", 7), ("Upsample", 9), ("Resize", 10)])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_old_resizing_keeps_its_coordinates(kind: str, mode: str, opset: int) -> None:
+    model = old_resize(kind, mode, opset, [1.0, 1.0, 2.0, 3.0])
+    image = np.random.default_rng(0).standard_normal((1, 2, 4, 6)).astype(np.float32)
+    raised = raise_opset(model, min_opset=13, max_opset=17)
+    assert [node.op_type for node in raised.graph.node if node.op_type != "Constant"] == ["Resize"]
+    np.testing.assert_allclose(run(raised, image), run(model, image), rtol=1e-5, atol=1e-6)
+
+
+def test_a_hardmax_that_would_change_its_meaning() -> None:
+    model = doubler()
+    model.opset_import[0].version = 11
+    model.graph.node[0].op_type = "Hardmax"
+    with pytest.raises(ModelError, match="Hardmax means something else there"):
+        raise_opset(model, min_opset=13, max_opset=17)

@@ -45,6 +45,14 @@ def test_products_of_two_groups_are_saved_once() -> None:
     assert kept["a"] >= 2
 
 
+def test_damage_is_weighed_against_time_until_the_cost_is_low_enough() -> None:
+    """Both save as much work, but one of them no time to speak of."""
+    curves = {"idle": curve(1, 1, 1, 1), "slow": curve(2, 2, 2, 2)}
+    cost, time = weighted(idle=1, slow=1), weighted(idle=0.1, slow=1)
+    assert allocate(curves, cost, 0.25, 1) == {"idle": 2, "slow": 4}
+    assert allocate(curves, cost, 0.25, 1, time=time) == {"idle": 4, "slow": 2}
+
+
 @given(multiple=st.integers(1, 9), channels=st.integers(1, 40), least=st.integers(1, 5))
 def test_sizes_are_all_or_multiples(multiple: int, channels: int, least: int) -> None:
     found = sizes(Curve(np.zeros(channels + 1), least), multiple)

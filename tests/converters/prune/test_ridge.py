@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeinfer_converters.prune.moments import Moments, moments_of, total_of
-from edgeinfer_converters.prune.ridge import fit
+from edgeinfer_converters.prune.ridge import LAMBDAS, _path, fit
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -42,6 +42,16 @@ def test_without_a_bias_the_means_are_part_of_what_is_fitted(seed: int) -> None:
     found = fit(folds_of(x, y - 5), np.zeros_like(weights), biased=False)
     assert found.bias is None
     np.testing.assert_allclose(found.weights, weights, atol=2e-3)
+
+
+@given(seed=SEEDS, centred=st.booleans())
+def test_errors_along_the_path_are_those_of_its_weights(seed: int, centred: bool) -> None:
+    x, y, weights = linear(seed, 60, noise=1.0)
+    start = weights + np.random.default_rng(seed).normal(size=weights.shape)
+    path = _path(moments_of(x[::2], y[::2]).covariances(centred=centred), start)
+    test = moments_of(x[1::2], y[1::2]).covariances(centred=centred)
+    expected = [test.error(path.at(strength)) for strength in LAMBDAS]
+    np.testing.assert_allclose(path.errors(test), expected, rtol=1e-6, atol=1e-6)
 
 
 def test_few_noisy_samples_leave_the_weights_near_where_they_were() -> None:

@@ -11,7 +11,8 @@ from edgeinfer.profile import Integer
 from edgeinfer_converters.calibrate import observe, stream
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.channels import channel_classes
-from edgeinfer_converters.quantize.equalize import ChannelRanges, equalize, equalized_tensors
+from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
+from edgeinfer_converters.quantize.extremes import ChannelRanges
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import GRAPHS, conv, filters, graph_of, run, samples_of, sqnr_db
 

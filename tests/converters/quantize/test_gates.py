@@ -12,7 +12,7 @@ from edgeinfer_converters.calibrate import observe, stream
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.equalize import ChannelRanges, Extremes
+from edgeinfer_converters.quantize.extremes import ChannelRanges, Extremes
 from edgeinfer_converters.quantize.gates import SHARES, gate_tensors, open_gates
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.quantize.static import quantize_int8

@@ -59,6 +59,21 @@ def test_growing_keeps_the_counts(first: np.ndarray, second: np.ndarray) -> None
     assert len(both.counts) <= MAX_BINS
 
 
+@given(first=ARRAYS, second=ARRAYS)
+def test_values_are_added_as_their_histogram_is(first: np.ndarray, second: np.ndarray) -> None:
+    one = histogram_of(first)
+    assert same(one.with_values(second), one + histogram_of(second))
+    assert same(one.with_values(second.reshape(1, -1, 1)), one + histogram_of(second))
+
+
+def test_adding_values_leaves_a_histogram_as_it_was() -> None:
+    one = histogram_of(np.array([0.25, 1.0], np.float32))
+    before = one.counts.copy()
+    for value in (0.5, 1e6, -3.0):
+        assert one.with_values(np.array([value], np.float32)).total == 3
+    np.testing.assert_array_equal(one.counts, before)
+
+
 @given(values=ARRAYS)
 def test_the_width_is_the_smallest_that_fits(values: np.ndarray) -> None:
     low, high = float(values.min()), float(values.max())

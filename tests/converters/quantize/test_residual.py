@@ -16,7 +16,7 @@ from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.quantize.affine import Affine, activation_form, affine_of
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
-from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams
+from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams, stream_terms
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
@@ -151,6 +151,8 @@ def test_tflite_gains_too_with_integer_results(monkeypatch: pytest.MonkeyPatch) 
     lite = to_tflite(better.quantized)
     assert lite.work.integer_macs == lite.work.macs
     assert lite.operators["CONCATENATION"] >= 1
+    # What is added up has a scale and a middle for each channel.
+    assert sum("channels" in node.name for node in better.twin.graph.node) == 6
     samples = list(samples_of(model, 8, seed=9))
     wanted = np.concatenate([run(model, one)[0] for one in samples])
     found = [
@@ -159,3 +161,8 @@ def test_tflite_gains_too_with_integer_results(monkeypatch: pytest.MonkeyPatch) 
     ]
     # The results of products and of the model itself are rounded all the same.
     assert sqnr_db(wanted, found[1]) > sqnr_db(wanted, found[0]) + 0.2
+
+
+def test_terms_of_streams_are_what_products_put_in() -> None:
+    assert stream_terms(GraphView(bottlenecks())) == ("b0", "j1", "j2")
+    assert stream_terms(GraphView(GRAPHS["classifier"]())) == ()

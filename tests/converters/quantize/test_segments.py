@@ -12,10 +12,10 @@ from edgeinfer_converters.graph.shapes import infer_shapes, known_shapes
 from edgeinfer_converters.quantize.segments import (
     Cut,
     PlainConstants,
-    needed_behind,
     with_plain_constants,
 )
 from edgeinfer_converters.quantize.static import quantize_int8
+from edgeinfer_converters.quantize.timeline import Timeline
 from tests.fixtures.graphs import GRAPHS, PLANE, conv, filters, graph_of, ranges_of, run, samples_of
 
 
@@ -36,7 +36,7 @@ def test_pieces_give_what_the_whole_gives(name: str) -> None:
         values = dict(sample)
         for start in range(0, len(model.graph.node), 3):
             end = min(start + 3, len(model.graph.node))
-            values |= Cut(model, start, end, constants=constants).runner().run(values)
+            values |= Cut(Timeline(model), start, end, constants=constants).runner().run(values)
         output = model.graph.output[0].name
         np.testing.assert_allclose(
             values[output], run(whole, sample, optimized=False)[0], rtol=1e-3, atol=0.2
@@ -48,10 +48,10 @@ def test_a_piece_reads_what_was_made_before_and_makes_what_is_read_behind(name: 
     model = GRAPHS[name]()
     count = len(model.graph.node)
     for position in range(1, count):
-        before, behind = Cut(model, 0, position), Cut(model, position, count)
+        before, behind = Cut(Timeline(model), 0, position), Cut(Timeline(model), position, count)
         given = {value.name for value in model.graph.input}
         assert set(behind.inputs) <= set(before.outputs) | given
-        assert set(before.outputs) >= needed_behind(model, position) & {
+        assert set(before.outputs) >= Timeline(model).needed_behind(position) & {
             made for node in model.graph.node[:position] for made in node.output
         }
 
@@ -60,13 +60,13 @@ def test_constants_are_not_inputs_of_a_piece() -> None:
     model = GRAPHS["residual"]()
     constants = {tensor.name for tensor in model.graph.initializer}
     assert constants
-    assert not constants & set(Cut(model, 0, len(model.graph.node)).inputs)
+    assert not constants & set(Cut(Timeline(model), 0, len(model.graph.node)).inputs)
 
 
 def test_a_piece_without_nodes_passes_values_on() -> None:
     model = GRAPHS["residual"]()
     values = {"anything": np.ones(3, np.float32)}
-    assert Cut(model, 1, 1).runner().run(values) == values
+    assert Cut(Timeline(model), 1, 1).runner().run(values) == values
 
 
 def test_constants_are_dequantized_as_onnx_does() -> None:
@@ -108,8 +108,8 @@ def test_wanted_tensors_come_out_whether_they_are_read_behind_or_not() -> None:
     model = GRAPHS["residual"]()
     count = len(model.graph.node)
     inner = {name for node in model.graph.node[:-1] for name in node.output}
-    assert set(Cut(model, 0, count).outputs) == {"y"}
-    assert set(Cut(model, 0, count, frozenset(inner)).outputs) == inner | {"y"}
+    assert set(Cut(Timeline(model), 0, count).outputs) == {"y"}
+    assert set(Cut(Timeline(model), 0, count, frozenset(inner)).outputs) == inner | {"y"}
 
 
 def test_what_a_subgraph_makes_for_itself_is_no_input() -> None:
@@ -130,4 +130,19 @@ def test_what_a_subgraph_makes_for_itself_is_no_input() -> None:
             [helper.make_tensor_value_info("y", 1, PLANE)],
         )
     )
-    assert Cut(model, 1, 2).inputs == ("flag", "a")
+    assert Cut(Timeline(model), 1, 2).inputs == ("flag", "a")
+
+
+def test_an_output_of_the_model_that_later_nodes_read_goes_into_a_piece() -> None:
+    model = infer_shapes(GRAPHS["residual"]())
+    kinds = {value.name: value for value in model.graph.value_info}
+    behind = Cut(Timeline(model), 2, len(model.graph.node))
+    name = next(one for one in behind.inputs if one in kinds)
+    expected = Cut(Timeline(model), 0, len(model.graph.node)).runner().run(next(iter(samples_of(model, 1))))
+    model.graph.output.append(kinds[name])
+    model.graph.value_info.remove(kinds[name])
+    values = dict(next(iter(samples_of(model, 1))))
+    for start, end in ((0, 2), (2, len(model.graph.node))):
+        values |= Cut(Timeline(model), start, end).runner().run(values)
+    output = model.graph.output[0].name
+    np.testing.assert_allclose(values[output], expected[output], rtol=1e-5)

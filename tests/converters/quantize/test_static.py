@@ -304,6 +304,25 @@ def test_subgraphs_read_what_they_read_before() -> None:
         assert sqnr_db(run(model, sample)[0], run(result, sample)[0]) > 20
 
 
+def test_weights_that_only_a_subgraph_reads_stay() -> None:
+    def branch(weights: str) -> onnx.GraphProto:
+        nodes = [helper.make_node("Conv", ["a", weights], ["z"], pads=[1, 1, 1, 1])]
+        return helper.make_graph(nodes, weights, [], [helper.make_tensor_value_info("z", 1, PLANE)])
+
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("ReduceSum", ["x"], ["total"], "sum", keepdims=0),
+        helper.make_node("Greater", ["total", "limit"], ["flag"], "compare"),
+        helper.make_node("If", ["flag"], ["i"], "if", then_branch=branch("v"), else_branch=branch("u")),
+        conv("i", "y"),
+    ]
+    weights = {"w": filters(), "v": filters(seed=5), "u": filters(seed=6), "limit": np.array(0.0)}
+    model = graph_of(nodes, PLANE, weights)
+    result = quantized(model)
+    for sample in samples_of(model, 4, seed=7):
+        assert sqnr_db(run(model, sample)[0], run(result, sample)[0]) > 20
+
+
 def test_a_model_that_is_quantized_already() -> None:
     model = classifier()
     with pytest.raises(ModelError, match="quantized already"):

@@ -12,7 +12,7 @@ from edgeinfer.profile import Integer
 from edgeinfer_converters.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.quantize.static import quantize_int8
-from edgeinfer_converters.tflite import InputForms, to_tflite
+from edgeinfer_converters.tflite import Forms, to_tflite
 from tests.fixtures.graphs import run
 from tests.fixtures.lite import check_agrees, model_of, normal, run_lite, run_onnx
 
@@ -58,7 +58,7 @@ def test_a_convolutional_network_has_no_transposes() -> None:
 
 def test_an_input_can_keep_its_order() -> None:
     image = {"x": normal(1, 3, 16, 16, seed=9)}
-    made = to_tflite(network(), forms=InputForms(frozenset({"x"})))
+    made = to_tflite(network(), forms=Forms(frozenset({"x"})))
     assert made.inputs == {"x": (0, 1, 2, 3)}
     assert made.operators["TRANSPOSE"] == 1
     np.testing.assert_allclose(

@@ -151,3 +151,15 @@ def test_a_constant_that_cannot_be_computed_is_told() -> None:
     facts.fix("shape", np.array([4]))
     with pytest.raises(UnsupportedError, match="cannot be computed beforehand"):
         facts.learn(Node(model.graph.node[0], OPSET))
+
+
+def test_a_shape_that_onnx_has_no_rule_for() -> None:
+    nodes = [
+        helper.make_node("MeanVarianceNormalization", ["x"], ["m"]),
+        helper.make_node("Transpose", ["m"], ["y"]),
+    ]
+    image = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 2, 3, 4])
+    graph = helper.make_graph(nodes, "graph", [image], [onnx.ValueInfoProto(name="y")])
+    facts = learned(helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)]))
+    assert facts.shape("m") == (1, 2, 3, 4)
+    assert facts.shape("y") == (4, 3, 2, 1)

@@ -1,4 +1,4 @@
-"""Results with nine bits."""
+"""Results with nine bits, or in float."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from edgeinfer.profile import Integer
 from edgeinfer_converters.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.quantize.static import quantize_int8
-from edgeinfer_converters.tflite import finer, to_tflite
-from tests.fixtures.graphs import run
+from edgeinfer_converters.tflite import TfliteModel, to_tflite
+from edgeinfer_converters.tflite.operators import conv, products
+from tests.fixtures.graphs import run, sqnr_db
 from tests.fixtures.lite import model_of, normal, run_lite
 
 IMAGE = (1, 8, 12, 12)
@@ -45,11 +46,18 @@ def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
     return quantize_int8(graph, ranges, integer, integer_results=True, method="minmax")
 
 
+def in_8_bits(model: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> TfliteModel:
+    """The file with plain integer results."""
+    with monkeypatch.context() as patch:
+        for module in (conv, products):
+            patch.setattr(module, "finer_way", lambda *_: None)
+        return to_tflite(model)
+
+
 def test_the_result_is_rounded_half_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     model = quantized(network(helper.make_node("Identity", ["g"], ["y"])))
     fine = to_tflite(model)
-    monkeypatch.setattr(finer, "MAX_SHARE", 0.0)
-    coarse = to_tflite(model)
+    coarse = in_8_bits(model, monkeypatch)
     assert fine.operators["FULLY_CONNECTED"] == 2
     assert coarse.operators["FULLY_CONNECTED"] == 1
     # The weights are stored once.
@@ -92,3 +100,99 @@ def test_a_softmax_behind_reads_floats() -> None:
     assert made.operators["FULLY_CONNECTED"] == 2
     sample = {"x": normal(*IMAGE, seed=9)}
     np.testing.assert_allclose(run_lite(made, sample)["y"], run(model, sample, optimized=False)[0], atol=0.02)
+
+
+WIDE = np.geomspace(1, 100, 40).astype(np.float32)
+"""How much further from zero some of the results lie than others."""
+
+
+def autoencoder(kind: str, group: int = 1) -> onnx.ModelProto:
+    """A small product before one that is most of the model."""
+    shape: tuple[int, ...]
+    side: tuple[int, ...]
+    if kind == "Gemm":
+        nodes = [
+            helper.make_node("Gemm", ["x", "w", "b"], ["h"], "small", transB=1),
+            helper.make_node("Relu", ["h"], ["r"], "relu"),
+            helper.make_node("Gemm", ["r", "v", "d"], ["g"], "last", transB=1),
+        ]
+        shape, side = (3, 16), ()
+    else:
+        nodes = [
+            helper.make_node("Conv", ["x", "w", "b"], ["h"], "small"),
+            helper.make_node("Relu", ["h"], ["r"], "relu"),
+            helper.make_node("Conv", ["r", "v", "d"], ["g"], "last", group=group),
+        ]
+        shape, side = (1, 16, 6, 6), (1, 1)
+    constants = {
+        "w": normal(8, 16, *side, seed=1) / 4,
+        "b": normal(8, seed=2) / 4,
+        "v": normal(40, 8 // group, *side, seed=3),
+        "d": WIDE * normal(40, seed=4),
+    }
+    nodes.append(helper.make_node("Identity", ["g"], ["y"], "out"))
+    return model_of(nodes, {"x": normal(*shape)}, ["y"], constants=constants)
+
+
+def quantized_for(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[dict[str, np.ndarray]]]:
+    """The integer graph, and samples that it was not made from."""
+    sides = [one.dim_value for one in model.graph.input[0].type.tensor_type.shape.dim]
+    samples = [{"x": normal(*sides, seed=seed)} for seed in range(24)]
+    graph = prepare(model, max_opset=21, max_ir_version=10)
+    ranges = observe(graph, samples[:8], total=8, progress=lambda count: None)
+    integer = Integer(activation="int8")
+    return quantize_int8(graph, ranges, integer, integer_results=True), samples[8:]
+
+
+@pytest.mark.parametrize("kind", ["Gemm", "Conv"])
+def test_a_large_last_product_has_floats_as_its_result(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = autoencoder(kind)
+    integers, samples = quantized_for(model)
+    fine, coarse = to_tflite(integers), in_8_bits(integers, monkeypatch)
+    assert fine.work.integer_macs == fine.work.macs == coarse.work.macs
+    assert fine.operators["CONV_2D"] == (1 if kind == "Gemm" else 2)
+    assert len(fine.data) < len(coarse.data) + 600
+    wanted = np.stack([run(model, sample)[0] for sample in samples])
+    better, plain = (np.stack([run_lite(made, sample)["y"] for sample in samples]) for made in (fine, coarse))
+    # What varies, not where it lies: a step of the widest result is coarse for all others.
+    centred = wanted - wanted.mean(axis=0)
+    shift = wanted.mean(axis=0)
+    assert sqnr_db(centred, better - shift) > sqnr_db(centred, plain - shift) + 6
+
+
+def test_rows_have_ranges_of_their_own() -> None:
+    """A sample a thousand times as small beside a large one, which one range for both would swallow."""
+    model = autoencoder("Gemm")
+    integers, samples = quantized_for(model)
+    lite = to_tflite(integers)
+    sample = samples[0]["x"].copy()
+    whole = run_lite(lite, {"x": sample})["y"]
+    alone = run_lite(lite, {"x": np.repeat(sample[:1], 3, axis=0)})["y"]
+    np.testing.assert_allclose(whole[0], alone[0], rtol=1e-6, atol=1e-6)
+
+
+def test_groups_keep_8_bits() -> None:
+    integers, _ = quantized_for(autoencoder("Conv", group=2))
+    made = to_tflite(integers)
+    assert made.operators["DEQUANTIZE"] == 1
+    assert made.work.integer_macs == made.work.macs
+
+
+def test_a_result_that_integers_are_computed_from_keeps_8_bits() -> None:
+    """Floats in between do not count: what comes behind has been corrected for the rounding in front."""
+    nodes = [
+        helper.make_node("Gemm", ["x", "w", "b"], ["g"], "large", transB=1),
+        helper.make_node("Erf", ["g"], ["e"], "float"),
+        helper.make_node("Gemm", ["e", "v", "d"], ["y"], "last", transB=1),
+    ]
+    constants = {
+        "w": normal(40, 16, seed=1) / 4,
+        "b": normal(40, seed=2) / 4,
+        "v": normal(4, 40, seed=3),
+        "d": normal(4, seed=4),
+    }
+    model = model_of(nodes, {"x": normal(2, 16)}, ["y"], constants=constants)
+    integers, _ = quantized_for(model)
+    made = to_tflite(integers)
+    assert made.operators["FULLY_CONNECTED"] == 1  # the large one; the last one is the convolution
+    assert made.operators["CONV_2D"] == 1

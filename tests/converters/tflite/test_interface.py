@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
+from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
-from tests.fixtures.lite import check_agrees, model_of, node_model, normal
+from edgeinfer.frames import Quantization
+from edgeinfer.processing.quantization import dequantize
+from edgeinfer_converters.tflite import Forms, to_tflite
+from tests.fixtures.lite import Arrays, check_agrees, model_of, node_model, normal, run_onnx
 
 
 def test_an_image_is_channels_last_if_the_first_spatial_operator_wants_it_so() -> None:
@@ -76,6 +80,39 @@ def test_small_integers_are_cast_once_to_be_computed_and_once_to_be_stored() -> 
     array = np.array([100, -100, 3], np.int8)
     made = check_agrees(node_model("Add", {"x": array, "z": array}), {"x": array, "z": array})
     assert made.operators == {"ADD": 1, "CAST": 3}
+
+
+def rounded_relu(*shape: int) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+    """x, rounded, through a pool, rounded again."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("MaxPool", ["d"], ["p"], kernel_shape=[1, 1]),
+        helper.make_node("QuantizeLinear", ["p", "s", "z"], ["r"]),
+        helper.make_node("DequantizeLinear", ["r", "s", "z"], ["y"]),
+    ]
+    inputs = {"x": normal(*shape)}
+    constants: Arrays = {"s": np.array(0.05, np.float32), "z": np.array(7, np.int8)}
+    return model_of(nodes, inputs, ["y"], constants=constants, opset=21), inputs
+
+
+@pytest.mark.parametrize(("dtype", "zero_point"), [("int8", 7), ("uint8", 135)])
+def test_results_in_integers(dtype: str, zero_point: int) -> None:
+    model, inputs = rounded_relu(1, 3, 4, 4)
+    made = to_tflite(model, forms=Forms(integers={"y": dtype}))
+    with open_backend(made.data, "tflite", BackendOptions()) as backend:
+        (tensor,) = backend.outputs
+        stored = backend.run({"x": inputs["x"].transpose(0, 2, 3, 1).copy()})["y"]
+    assert (tensor.name, tensor.dtype, stored.dtype.name) == ("y", dtype, dtype)
+    assert tensor.quantization == Quantization(scale=float(np.float32(0.05)), zero_point=zero_point)
+    real = dequantize(stored, tensor).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(real, run_onnx(model, inputs)["y"], atol=1e-6)
+    assert made.operators.get("DEQUANTIZE", 0) == 0
+
+
+def test_results_that_are_computed_in_floats_cannot_be_integers() -> None:
+    with pytest.raises(ModelError, match="`y` cannot be of integers: it is computed in floats"):
+        to_tflite(node_model("Relu", {"x": normal(2, 3)}), forms=Forms(integers={"y": "int8"}))
 
 
 def test_open_sides_are_named() -> None:

@@ -20,7 +20,7 @@ from edgeinfer_converters.tflite.operators.formulas import Term, pointwise
 from edgeinfer_converters.tflite.tensors import OptionValue, Quant
 
 SIGMOID_INT8 = Quant.whole(1 / 256, -128)
-"""The scale that LOGISTIC's 8-bit kernel is specified with."""
+"""The scale that the 8-bit kernels of LOGISTIC and SOFTMAX are specified with."""
 
 TANH_INT8 = Quant.whole(1 / 128, 0)
 """And that of TANH's."""
@@ -111,8 +111,12 @@ def prelu(node: Node, at: Lowering) -> None:
 
 
 def softmax(node: Node, at: Lowering) -> None:
-    """Softmax over one axis: TFLite's is over the last."""
-    _over_last(node, at, "SOFTMAX", beta=1.0)
+    """Softmax over one axis: TFLite's is over the last.
+
+    XNNPACK takes that of floats only: the 8-bit one is for results that are wanted at its very scale.
+    """
+    in_8_bits = at.is_integer(node, node.inputs[0]) and at.target(node.outputs[0]) == SIGMOID_INT8
+    _over_last(node, at, "SOFTMAX", SIGMOID_INT8 if in_8_bits else None, beta=1.0)
 
 
 def log_softmax(node: Node, at: Lowering) -> None:
@@ -203,14 +207,21 @@ def _softplus(x: Term) -> Term:
     return x.apply("RELU") + ((-x.apply("ABS")).apply("EXP") + 1.0).apply("LOG")
 
 
-def _over_last(node: Node, at: Lowering, code: str, **options: OptionValue) -> None:
+def _over_last(
+    node: Node, at: Lowering, code: str, quant: Quant | None = None, /, **options: OptionValue
+) -> None:
     name = node.inputs[0]
     rank = at.rank(name)
     axis = node.integer("axis", -1) % max(rank, 1)
     layout = at.layout(name)
     if layout[-1] != axis:
         layout = (*(one for one in layout if one != axis), axis)
-    at.write(node.outputs[0], apply(at, code, at.read(name, layout), **options), layout)
+    if quant is None:
+        written = apply(at, code, at.read(name, layout), **options)
+    else:
+        source = at.stored(name, layout)
+        written = at.add(code, [source], at.graph.tensors[source].shape, "int8", quant, **options)
+    at.write(node.outputs[0], written, layout)
 
 
 def _with_number(at: Lowering, code: str, tensor: int, number: float) -> int:

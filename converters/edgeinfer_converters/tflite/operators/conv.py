@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeinfer_converters.tflite.finer import is_worth_it, write_finer
+from edgeinfer_converters.tflite.finer import finer_way, write_dynamic, write_finer
 from edgeinfer_converters.tflite.fusing import fuse_activation
 from edgeinfer_converters.tflite.images import ordered, read_image, two_axes, with_height, write_image
 from edgeinfer_converters.tflite.layouts import channels_last
@@ -47,7 +47,7 @@ def _over_two_axes(
     depthwise = node.integer("group", 1) == channels > 1
     weights, bias = _weights(node, at, product, filters, depthwise=depthwise)
 
-    def compute(bias: int, quant: Quant | None) -> int:
+    def compute(pixels: int, bias: int, quant: Quant | None) -> int:
         return at.add(
             "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
             [pixels, weights, bias],
@@ -63,14 +63,18 @@ def _over_two_axes(
             **({"depthMultiplier": filters // channels} if depthwise else {}),
         )
 
-    if product is not None and is_worth_it(node, at, result, activation):
-        return write_finer(
-            at,
-            product,
-            result,
-            lambda shift, quant: compute(product.write_bias(at, filters, shift), quant),
-        )
-    return compute(bias, None if product is None else product.result)
+    way = None if product is None else finer_way(node, at, result, activation)
+    if product is None or way is None or (way == "dynamic" and node.integer("group", 1) > 1):
+        return compute(pixels, bias, None if product is None else product.result)
+    if way == "dynamic":
+        reals = at.real(pixels)
+        return write_dynamic(at, product, result, lambda bias: compute(reals, bias, None))
+    return write_finer(
+        at,
+        product,
+        result,
+        lambda shift, quant: compute(pixels, product.write_bias(at, filters, shift), quant),
+    )
 
 
 def _weights(

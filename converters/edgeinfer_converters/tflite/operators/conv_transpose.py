@@ -70,6 +70,8 @@ def _window(node: Node, image: tuple[int, ...], kernel: tuple[int, ...], sides: 
     auto = node.text("auto_pad", "NOTSET")
     if auto in ("SAME_UPPER", "SAME_LOWER") or node.has("output_shape"):
         extra = node.integers("output_padding", (0,) * len(kernel))
+        if any(extra) and not node.has("output_shape"):
+            raise UnsupportedError("runtimes differ on what auto_pad SAME is with output_padding")
         totals = [max(side + more - wanted, 0) for side, more, wanted in zip(full, extra, sides, strict=True)]
         before = [total // 2 if auto == "SAME_UPPER" else total - total // 2 for total in totals]
     elif auto == "VALID":

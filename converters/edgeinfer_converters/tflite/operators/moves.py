@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
+from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.layouts import (
     after_transpose,
     plain,
@@ -40,6 +43,8 @@ def reshape(node: Node, at: Lowering) -> None:
     name, result = node.inputs[0], node.outputs[0]
     before, after = at.shape(name), at.shape(result)
     layout = at.layout(name)
+    if prod(before) != prod(after):
+        raise UnsupportedError(f"{before} cannot be {after}: the model contradicts itself")
     if _flattens_for_weights(node, at):
         _flatten(node, at)
         return

@@ -17,6 +17,7 @@ from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.images import pad_image, read_image, two_axes, write_image
 from edgeinfer_converters.tflite.layouts import stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering, Table
+from edgeinfer_converters.tflite.means import write_mean
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.pool_indices import write_with_indices
@@ -107,6 +108,10 @@ def _window(node: Node, at: Lowering) -> tuple[Window, tuple[int, ...], tuple[Pa
     the borders that the node has by itself."""
     image = at.shape(node.inputs[0])[2:]
     window = window_of(node, image, node.integers("kernel_shape"))
+    if node.text("auto_pad", "NOTSET").startswith("SAME") and window.extents != window.kernel:
+        raise UnsupportedError("runtimes differ on what auto_pad SAME is with dilations")
+    if _is_larger(window, image):
+        raise UnsupportedError("its window is larger than the image with its borders")
     if not 1 <= len(image) <= 3:
         raise UnsupportedError(f"pools over {len(image)} axes have no equal")
     flat = two_axes(window)
@@ -118,6 +123,11 @@ def _window(node: Node, at: Lowering) -> tuple[Window, tuple[int, ...], tuple[Pa
     if _is_beyond(whole, image):
         raise UnsupportedError("a window lies on the borders altogether")
     return whole, image, flat.pads
+
+
+def _is_larger(window: Window, image: tuple[int, ...]) -> bool:
+    sides = zip(image, window.pads, window.extents, strict=True)
+    return any(side + before + after < extent for side, (before, after), extent in sides)
 
 
 def _without_late_windows(node: Node, at: Lowering, window: Window) -> None:
@@ -277,15 +287,15 @@ def _over_all(node: Node, at: Lowering, code: str) -> None:
         layout = at.layout(name)
         at.write(node.outputs[0], reduced(at, code, at.read(name, layout), _spatial(at, name)), layout)
         return
-    stored = at.is_integer(node)
-    pixels = read_image(at, name, stored=stored)
+    target = at.target(node.outputs[0]) if at.is_integer(node) else None
+    pixels = read_image(at, name, stored=target is not None)
     found = at.graph.tensors[pixels]
     axes = tuple(range(1, len(found.shape) - 1))
-    quant = found.quant if code == "REDUCE_MAX" else at.target(node.outputs[0])
     sides = (found.shape[0], *(1,) * len(axes), found.shape[-1])
-    result = at.add(
-        code, [pixels, at.const(axes)], sides, found.dtype, quant if stored else None, keepDims=True
-    )
+    if target is not None and code == "MEAN":
+        result = write_mean(at, pixels, axes, sides, target)
+    else:
+        result = at.add(code, [pixels, at.const(axes)], sides, found.dtype, found.quant, keepDims=True)
     write_image(at, node.outputs[0], result)
 
 

@@ -6,15 +6,16 @@ from math import prod
 
 import numpy as np
 
+from edgeinfer.frames import Array
 from edgeinfer_converters.tflite.broadcast import expand
 from edgeinfer_converters.tflite.faults import UnsupportedError
-from edgeinfer_converters.tflite.finer import is_worth_it, write_finer
-from edgeinfer_converters.tflite.fusing import fuse_activation
+from edgeinfer_converters.tflite.finer import finer_way, write_dynamic, write_finer
+from edgeinfer_converters.tflite.fusing import NONE, fuse_activation
 from edgeinfer_converters.tflite.layouts import plain
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.tensors import ABSENT, Quant
-from edgeinfer_converters.tflite.weights import integer_product
+from edgeinfer_converters.tflite.weights import Product, integer_product
 
 
 def gemm(node: Node, at: Lowering) -> None:
@@ -58,50 +59,93 @@ def _is_unscaled(node: Node) -> bool:
 
 def _is_by_column(node: Node, at: Lowering) -> bool:
     """Whether the bias has a number for each column of the result."""
-    columns = at.shape(node.outputs[0])[-1]
-    return prod(at.shape(node.input(2))) == columns == at.shape(node.input(2))[-1]
+    columns, bias = at.shape(node.outputs[0])[-1], at.shape(node.input(2))
+    return bool(bias) and prod(bias) == columns == bias[-1]
 
 
 def _fully_connected(node: Node, at: Lowering, *, transposed: bool, bias: str) -> None:
     """TFLite wants weights as (outputs, inputs), and one bias an output."""
     activation, result = fuse_activation(node, at)
     product = integer_product(node, at, result)
-    order = _order(node, at)
     axes = (0, 1) if transposed else (1, 0)
     if product is None:
-        source = at.real(order.tensor) if order else at.read(node.inputs[0])
-        weights = at.read(node.inputs[1], axes)
-        weights = _reordered(at, weights, order.positions if order else None)
-        vector = at.reshape(at.read(bias), (at.shape(result)[-1],)) if bias else ABSENT
+        written = _in_floats(node, at, result, activation, axes, bias)
     else:
-        source = order.tensor if order else at.stored(node.inputs[0])
-        integers = product.weights.integers.transpose(axes)
-        if order:
-            integers = integers[:, list(order.positions)]
-        weights, vector = product.write(at, integers, 0)
+        written = _in_integers(node, at, result, activation, axes, product)
+    at.write(result, written)
 
-    def compute(bias: int, quant: Quant | None) -> int:
+
+def _in_floats(
+    node: Node, at: Lowering, result: str, activation: str, axes: tuple[int, int], bias: str
+) -> int:
+    order = _order(node, at)
+    source = at.real(order.tensor) if order else at.read(node.inputs[0])
+    weights = _reordered(at, at.read(node.inputs[1], axes), order.positions if order else None)
+    vector = at.reshape(at.read(bias), (at.shape(result)[-1],)) if bias else ABSENT
+    return _written(at, result, activation, [source, weights, vector])
+
+
+def _in_integers(
+    node: Node, at: Lowering, result: str, activation: str, axes: tuple[int, int], product: Product
+) -> int:
+    order = _order(node, at)
+    source = order.tensor if order else at.stored(node.inputs[0])
+    integers = product.weights.integers.transpose(axes)
+    if order:
+        integers = integers[:, list(order.positions)]
+    way = finer_way(node, at, result, activation)
+    if way == "dynamic":
+        return _dynamic(at, product, at.real(source), integers, result)
+    weights, vector = product.write(at, integers, 0)
+    if way is None:
+        return _written(at, result, activation, [source, weights, vector], product.result)
+
+    def compute(shift: float, quant: Quant) -> int:
+        shifted = product.write_bias(at, len(integers), shift)
+        return _written(at, result, activation, [source, weights, shifted], quant)
+
+    return write_finer(at, product, result, compute)
+
+
+def _written(
+    at: Lowering, result: str, activation: str, inputs: list[int], quant: Quant | None = None
+) -> int:
+    return at.add(
+        "FULLY_CONNECTED",
+        inputs,
+        at.shape(result),
+        "float32" if quant is None else "int8",
+        quant,
+        fusedActivationFunction=activation,
+        keepNumDims=at.rank(result) > 2,
+    )
+
+
+def _dynamic(at: Lowering, product: Product, source: int, integers: Array, result: str) -> int:
+    """As a convolution: older runtimes know one scale alone for all weights of a FULLY_CONNECTED here.
+
+    Each row is a batch of its own, and so has its own range.
+    """
+    width, depth = integers.shape
+    rows = prod(at.shape(result)[:-1])
+    pixels = at.reshape(source, (rows, 1, 1, depth))
+    filters, _ = product.write(at, np.ascontiguousarray(integers).reshape(width, 1, 1, depth), 0)
+
+    def compute(bias: int) -> int:
         return at.add(
-            "FULLY_CONNECTED",
-            [source, weights, bias],
-            at.shape(result),
-            "float32" if quant is None else "int8",
-            quant,
-            fusedActivationFunction=activation,
-            keepNumDims=at.rank(result) > 2,
+            "CONV_2D",
+            [pixels, filters, bias],
+            (rows, 1, 1, width),
+            "float32",
+            padding="VALID",
+            strideH=1,
+            strideW=1,
+            dilationHFactor=1,
+            dilationWFactor=1,
+            fusedActivationFunction=NONE,
         )
 
-    if product is not None and is_worth_it(node, at, result, activation):
-        width = at.shape(result)[-1]
-        fine = write_finer(
-            at,
-            product,
-            result,
-            lambda shift, quant: compute(product.write_bias(at, width, shift), quant),
-        )
-        at.write(result, fine)
-        return
-    at.write(result, compute(vector, None if product is None else product.result))
+    return at.reshape(write_dynamic(at, product, result, compute), at.shape(result))
 
 
 class _Order:
@@ -132,13 +176,23 @@ def _batch_mat_mul(node: Node, at: Lowering) -> None:
     stored = at.is_integer(node) and all(name in at.values for name in node.inputs)
     read = at.stored if stored else at.read
     ranks = at.rank(left), at.rank(right)
-    one, other = read(left), read(right)
+    one = read(left)
+    other = _second_copy(at, one) if left == right else read(right)
     if ranks[0] == 1:
         one = at.reshape(one, (1, *at.shape(left)))
     if ranks[1] == 1:
         other = at.reshape(other, (*at.shape(right), 1))
     written = _multiply(at, one, other, at.target(result) if stored else None)
     at.write(result, at.reshape(written, shape))
+
+
+def _second_copy(at: Lowering, tensor: int) -> int:
+    """The same, transposed once more where it was: XNNPACK multiplies one TRANSPOSE by itself wrongly."""
+    maker = next((one for one in at.graph.operators if tensor in one.outputs), None)
+    if maker is None or maker.code != "TRANSPOSE":
+        return tensor
+    found = at.graph.tensors[tensor]
+    return at.add("TRANSPOSE", maker.inputs, found.shape, found.dtype, found.quant)
 
 
 def _multiply(at: Lowering, one: int, other: int, quant: Quant | None) -> int:

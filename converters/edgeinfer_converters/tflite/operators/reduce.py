@@ -14,6 +14,7 @@ from itertools import combinations
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.layouts import Shape, plain, stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering, Table
+from edgeinfer_converters.tflite.means import write_mean
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.formulas import Term
 from edgeinfer_converters.tflite.tensors import Quant
@@ -96,6 +97,8 @@ def _kernel(code: str, node: Node, at: Lowering, source: int, quant: Quant | Non
         raise UnsupportedError("it reduces a tensor of no elements")
     places = tuple(sorted(stored_axis(axis, layout) for axis in axes))
     sides = tuple(1 if place in places else side for place, side in enumerate(found.shape))
+    if code == "MEAN" and quant is not None:
+        return write_mean(at, source, places, sides, quant)
     code = _OF_BOOLEANS.get(code, code) if found.dtype == "bool" else code
     return at.add(code, [source, at.const(places)], sides, found.dtype, quant, keepDims=True)
 

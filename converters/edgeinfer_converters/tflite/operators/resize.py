@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from edgeinfer_converters.tflite.tensors import Quant
 
 _TOLERANCE = 2e-6
 """How far weights may differ and still be those of TFLite's kernel, which computes them in float32."""
+
+_COPIES = 4
+"""Pixels that one becomes at twice the size."""
 
 _FORMS = ((False, True), (False, False), (True, False))
 """alignCorners and halfPixelCenters."""
@@ -76,8 +79,9 @@ def _axes(node: Node, at: Lowering) -> dict[int, Axis]:
 def _scales(node: Node, at: Lowering, given: tuple[int, ...]) -> list[float]:
     """The factors: those given, or the ratios of the sizes, which a policy can make all alike."""
     before, after = at.shape(node.inputs[0]), at.shape(node.outputs[0])
-    if node.input(2):
-        return [float(one) for one in at.need_constant(node, 2, "factors").reshape(-1)]
+    factors = at.need_constant(node, 2, "factors").reshape(-1) if node.input(2) else np.zeros(0)
+    if factors.size:  # older exporters leave them out by an empty constant
+        return [float(one) for one in factors]
     policy = node.text("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
         return [after[axis] / before[axis] for axis in given]
@@ -111,6 +115,9 @@ def _nearest(node: Node, at: Lowering, indices: Mapping[int, Array]) -> None:
     if at.rank(name) == 4 and indices and set(indices) <= {2, 3}:
         sides = [(at.shape(name)[axis], at.shape(result)[axis]) for axis in (2, 3)]
         places = [indices.get(axis, np.arange(at.shape(name)[axis])) for axis in (2, 3)]
+        if _is_doubled(at, name, sides, places):
+            _double(node, at)
+            return
         for align, half in _FORMS:
             kernel = [tflite_nearest(*side, align=align, half=half) for side in sides]
             if all(np.array_equal(*pair) for pair in zip(kernel, places, strict=True)):
@@ -123,6 +130,36 @@ def _nearest(node: Node, at: Lowering, indices: Mapping[int, Array]) -> None:
     for axis, numbers in indices.items():
         tensor = gathered(at, tensor, numbers, stored_axis(axis, layout))
     at.write(result, tensor, layout)
+
+
+def _is_doubled(at: Lowering, name: str, sides: Sequence[tuple[int, int]], places: Sequence[Array]) -> bool:
+    """Whether each pixel becomes four, of a type that DEPTH_TO_SPACE takes."""
+    if at.quant(name) is None and at.facts.dtype(name).name != "float32":
+        return False
+    return all(
+        after == 2 * before and np.array_equal(places, np.arange(after) // 2)
+        for (before, after), places in zip(sides, places, strict=True)
+    )
+
+
+def _double(node: Node, at: Lowering) -> None:
+    """Twice the size by four times the channels: RESIZE_NEAREST_NEIGHBOR is no operator of XNNPACK."""
+    pixels = read_image(at, node.inputs[0], stored=at.quant(node.inputs[0]) is not None)
+    found = at.graph.tensors[pixels]
+    batch, height, width, channels = found.shape
+    deep = (batch, height, width, _COPIES * channels)
+    copies = at.add(
+        "CONCATENATION",
+        [pixels] * _COPIES,
+        deep,
+        found.dtype,
+        found.quant,
+        axis=3,
+        fusedActivationFunction="NONE",
+    )
+    shape = (batch, 2 * height, 2 * width, channels)
+    wide = at.add("DEPTH_TO_SPACE", [copies], shape, found.dtype, found.quant, blockSize=2)
+    write_image(at, node.outputs[0], wide)
 
 
 def _interpolated(node: Node, at: Lowering, matrices: Mapping[int, Array]) -> None:

@@ -244,3 +244,16 @@ def test_what_has_no_equal_is_named() -> None:
     model = node_model("ConvTranspose", {"x": volume}, constants={"w": normal(4, 2, 2, 2, 2)}, group=2)
     with pytest.raises(ModelError, match="no groups in TFLite"):
         to_tflite(model)
+
+
+def test_what_runtimes_disagree_on_is_refused() -> None:
+    model = node_model(
+        "ConvTranspose",
+        {"x": normal(1, 2, 4, 4)},
+        constants={"w": normal(2, 3, 3, 3)},
+        auto_pad="SAME_UPPER",
+        output_padding=[1, 1],
+        strides=[2, 2],
+    )
+    with pytest.raises(ModelError, match="auto_pad SAME is with output_padding"):
+        to_tflite(model)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import helper
+from onnx import helper, numpy_helper
 
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.tflite import to_tflite
 from tests.fixtures.lite import check_agrees, model_of, node_model, normal
 
 
@@ -73,3 +75,10 @@ def test_reshape(shape: list[int]) -> None:
     values = normal(6, 2, 2)
     model = node_model("Reshape", {"x": values}, constants={"s": np.array(shape)})
     check_agrees(model, {"x": values})
+
+
+def test_a_model_that_contradicts_itself_is_refused() -> None:
+    model = node_model("Reshape", {"x": normal(2, 3)}, constants={"s": np.array([3, 2])})
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.array([3, 3]), "s"))
+    with pytest.raises(ModelError, match="contradicts itself"):
+        to_tflite(model)

@@ -168,3 +168,24 @@ def test_any_window(data: st.DataObject) -> None:
     for kind, expected in (("MaxPool", np.nanmax(cells, -1)), ("AveragePool", np.nanmean(cells, -1))):
         model = node_model(kind, {"x": image}, opset=19, **attributes)
         np.testing.assert_allclose(run_lite(to_tflite(model), {"x": image})["y"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+def test_what_runtimes_disagree_on_is_refused(kind: str) -> None:
+    model = node_model(
+        kind,
+        {"x": normal(1, 2, 7, 7)},
+        opset=19,
+        kernel_shape=[2, 2],
+        auto_pad="SAME_UPPER",
+        dilations=[2, 1],
+        strides=[2, 2],
+    )
+    with pytest.raises(ModelError, match="runtimes differ on what auto_pad SAME is with dilations"):
+        to_tflite(model)
+
+
+def test_a_window_larger_than_the_image_is_refused() -> None:
+    model = node_model("AveragePool", {"x": normal(1, 2, 1, 5)}, kernel_shape=[3, 1], strides=[3, 2])
+    with pytest.raises(ModelError, match="larger than the image with its borders"):
+        to_tflite(model)

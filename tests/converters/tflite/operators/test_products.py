@@ -94,3 +94,19 @@ def test_products_of_integers_are_refused() -> None:
     inputs = {"a": np.ones((2, 2), np.int32), "b": np.ones((2, 2), np.int32)}
     with pytest.raises(ModelError, match="matrix products of integers"):
         to_tflite(node_model("MatMul", inputs))
+
+
+def test_a_single_number_as_bias() -> None:
+    factors = {"b": normal(4, 1), "c": np.array(0.5, np.float32)}
+    check_agrees(node_model("Gemm", {"a": normal(3, 4)}, constants=factors), {"a": normal(3, 4)})
+
+
+def test_an_image_times_itself_behind_a_convolution() -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"]),
+        helper.make_node("MatMul", ["c", "c"], ["y"]),
+    ]
+    image = normal(1, 3, 6, 6)
+    model = model_of(nodes, {"x": image}, ["y"], constants={"w": normal(4, 3, 1, 1)})
+    made = check_agrees(model, {"x": image}, atol=1e-4)
+    assert made.operators == {"CONV_2D": 1, "TRANSPOSE": 2, "BATCH_MATMUL": 1}

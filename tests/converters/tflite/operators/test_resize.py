@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import TfliteModel
-from tests.fixtures.lite import check_agrees, model_of, node_model, normal
+from edgeinfer_converters.tflite import TfliteModel, to_tflite
+from edgeinfer_converters.tflite.interpolation import Axis
+from tests.fixtures.lite import check_agrees, model_of, node_model, normal, run_lite, run_onnx
+from tests.fixtures.resizing import has_clear_neighbours
 
 IMAGE = normal(1, 3, 6, 8)
 ORDER = ("x", "", "scales")
@@ -35,7 +37,7 @@ def resized(image: np.ndarray, scales: list[float], **attributes: Any) -> Tflite
     ("scales", "attributes", "kernel"),
     [
         (
-            [1, 1, 2, 2],
+            [1, 1, 3, 3],
             {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"},
             "NEAREST_NEIGHBOR",
         ),
@@ -55,6 +57,17 @@ def test_what_a_kernel_computes_is_one_operator(
     scales: list[float], attributes: dict[str, Any], kernel: str
 ) -> None:
     assert resized(IMAGE, scales, **attributes).operators == {f"RESIZE_{kernel}": 1}
+
+
+@pytest.mark.parametrize(
+    "attributes", [{}, {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}]
+)
+def test_twice_the_size_is_four_times_the_channels(attributes: dict[str, Any]) -> None:
+    """Both are operators of XNNPACK, which RESIZE_NEAREST_NEIGHBOR is not."""
+    found = resized(IMAGE, [1, 1, 2, 2], **attributes).operators
+    assert found == {"CONCATENATION": 1, "DEPTH_TO_SPACE": 1}
+    assert "DEPTH_TO_SPACE" not in resized(IMAGE, [1, 1, 2, 1], **attributes).operators
+    assert "DEPTH_TO_SPACE" not in resized(IMAGE.astype(np.int32), [1, 1, 2, 2], **attributes).operators
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
@@ -152,6 +165,8 @@ def test_any_form(data: st.DataObject) -> None:
         )
     )
     rounding = data.draw(st.sampled_from(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]))
+    for before, scale in zip(image.shape[2:], scales, strict=True):
+        assume(has_clear_neighbours(Axis(before, int(scale * before), scale), transform))
     resized(
         image,
         [1.0, 1.0, *scales],
@@ -160,4 +175,30 @@ def test_any_form(data: st.DataObject) -> None:
         nearest_mode=rounding,
         antialias=0 if mode == "nearest" else number(0, 1),
         exclude_outside=number(0, 1) if mode == "cubic" else 0,
+    )
+
+
+def test_factors_that_are_left_out_by_an_empty_constant() -> None:
+    model = node_model(
+        "Resize",
+        {"x": normal(1, 2, 3, 4)},
+        constants={
+            "roi": np.zeros(0, np.float32),
+            "scales": np.zeros(0, np.float32),
+            "sizes": np.array([1, 2, 6, 9]),
+        },
+        opset=11,
+        mode="linear",
+    )
+    made = to_tflite(model)
+    expected = node_model(
+        "Resize",
+        {"x": normal(1, 2, 3, 4)},
+        constants={"sizes": np.array([1, 2, 6, 9])},
+        order=["x", "", "", "sizes"],
+        mode="linear",
+    )
+    image = {"x": normal(1, 2, 3, 4)}
+    np.testing.assert_allclose(
+        run_lite(made, image)["y"], run_onnx(expected, image)["y"], rtol=1e-4, atol=1e-5
     )

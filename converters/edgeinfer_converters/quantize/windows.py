@@ -1,0 +1,80 @@
+"""Windows of a convolution: the elements of its input that some positions of its output see."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from edgeinfer.frames import Array
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Those of a 2-D convolution, whose attributes these are; `pads`: begin and end of each axis."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+    dilations: tuple[int, ...]
+
+    def take(self, values: Array, offset: int, most: int) -> Array:
+        """At most `most` windows of (batch, channels, height, width), as (windows, channels, elements).
+
+        `offset` moves the choice, see `spread`.
+        """
+        batch, channels, *plane = values.shape
+        start = offset % step_of(math.prod((batch, *self._grid(plane))), most)
+        index, outside = _places(self, (batch, *plane), start, most)
+        # Only what is needed is gathered: padding the whole input takes longer than all the rest.
+        found = values.transpose(1, 0, 2, 3).reshape(channels, -1).take(index.reshape(-1), axis=1)
+        if outside is not None:
+            found[:, outside] = 0.0
+        return found.reshape(channels, *index.shape).transpose(1, 0, 2)
+
+    def _grid(self, plane: list[int]) -> tuple[int, ...]:
+        """How many positions along each axis the kernel takes."""
+        room = [size + self.pads[axis] + self.pads[axis + 2] for axis, size in enumerate(plane)]
+        sides = zip(room, self.kernel, self.dilations, self.strides, strict=True)
+        return tuple((size - (kernel - 1) * gap - 1) // stride + 1 for size, kernel, gap, stride in sides)
+
+    def _seen_from(self, axis: int, positions: Indices) -> Indices:
+        """Where along an axis the elements lie, (positions, elements of the kernel); pads lie outside."""
+        elements = np.arange(self.kernel[axis]) * self.dilations[axis] - self.pads[axis]
+        return positions[:, None] * self.strides[axis] + elements
+
+
+@lru_cache(maxsize=64)  # the layers of a network have few geometries among them
+def _places(
+    windows: Windows, shape: tuple[int, ...], offset: int, most: int
+) -> tuple[Indices, npt.NDArray[np.bool_] | None]:
+    """Of the chosen windows' elements the places in an image (batch, height, width), (windows, elements),
+    and flat which of them are padding, None if none is."""
+    batch, height, width = shape
+    grid = (batch, *windows._grid([height, width]))
+    images, *positions = np.unravel_index(spread(math.prod(grid), offset, most), grid)
+    rows, columns = (windows._seen_from(axis, one) for axis, one in enumerate(positions))
+    inside = (rows >= 0) & (rows < height)
+    inside = inside[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
+    lines = images[:, None] * height + np.clip(rows, 0, height - 1)
+    index = lines[:, :, None] * width + np.clip(columns, 0, width - 1)[:, None, :]
+    return index.reshape(len(index), -1), None if inside.all() else ~inside.reshape(-1)
+
+
+def spread(count: int, offset: int, most: int) -> Indices:
+    """Positions at equal distances, at most `most` of `count`; each offset begins elsewhere."""
+    if count <= most:
+        return np.arange(count)
+    distance = step_of(count, most)
+    # A step of 7 in the start: neighbouring samples look at other rows and columns of the picture.
+    return (np.arange(most) * distance + (offset * 7) % distance) % count
+
+
+def step_of(count: int, most: int) -> int:
+    """The distance of the positions: offsets that differ by a multiple of it choose the same."""
+    return max(count // most, 1)

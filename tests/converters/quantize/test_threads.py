@@ -1,0 +1,106 @@
+"""Work in a second thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeinfer_converters.quantize import threads
+from edgeinfer_converters.quantize.threads import THREADS, ahead, each
+
+WAIT_S = 30.0
+
+
+@pytest.fixture(params=[1, 2])
+def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(threads, "_cores", lambda: request.param)
+    return int(request.param)
+
+
+@given(items=st.lists(st.one_of(st.none(), st.integers())))
+def test_order_is_kept(items: list[int | None]) -> None:
+    assert list(ahead(items)) == items
+    assert list(each(repr, items)) == [repr(one) for one in items]
+
+
+def test_two_are_worked_on_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_cores", lambda: 8)
+    together = threading.Barrier(THREADS, timeout=WAIT_S)
+    assert sorted(each(lambda _: together.wait(), range(THREADS))) == list(range(THREADS))
+
+
+def test_one_core_needs_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_cores", lambda: 1)
+    assert set(each(lambda _: threading.current_thread(), range(3))) == {threading.current_thread()}
+
+
+@pytest.mark.usefixtures("cores")
+def test_items_are_taken_when_they_are_needed() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    results = each(lambda number: number, items())
+    assert next(results) == 0
+    assert len(taken) <= THREADS + 1
+    assert next(results) == 1
+    assert len(taken) <= THREADS + 2
+
+
+@pytest.mark.usefixtures("cores")
+def test_what_work_raises_comes_in_its_place() -> None:
+    results = each(lambda number: 1 // number, [1, 1, 0, *[1] * 50])
+    assert [next(results), next(results)] == [1, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert list(results) == []
+
+
+def test_the_next_item_is_made_while_one_is_in_use() -> None:
+    made = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        made.set()
+        yield 1
+
+    found = ahead(items())
+    assert next(found) == 0
+    assert made.wait(WAIT_S)
+    assert list(found) == [1]
+
+
+def test_no_more_than_one_is_made_early() -> None:
+    begun = []
+    second = threading.Event()
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            begun.append(number)
+            if number == 1:
+                second.set()
+            yield number
+
+    found = ahead(items())
+    next(found)
+    assert second.wait(WAIT_S)
+    found.close()  # type: ignore[attr-defined]  # it is a generator, which waits for its thread
+    assert begun == [0, 1]
+
+
+def test_what_making_an_item_raises_comes_behind_those_before_it() -> None:
+    def items() -> Iterator[int]:
+        yield 0
+        raise ValueError("no more")
+
+    found = ahead(items())
+    assert next(found) == 0
+    with pytest.raises(ValueError, match="no more"):
+        next(found)
