@@ -38,7 +38,8 @@ class Placement:
     `nodes`: names of integer operators. `tensors`: activations that are quantized, in topological order.
     `absorbed`: for the output of each integer operator that a clamp follows, that clamp's output.
     `leader`: for each quantized tensor the one whose scale it has. `floats`: products that stay float,
-    with the reason. `finals`: results of integer products that no other product follows.
+    with the reason. `finals`: results of integer products that no other product follows. `integer_results`:
+    as it was asked for.
     """
 
     nodes: frozenset[str]
@@ -47,6 +48,7 @@ class Placement:
     leader: Mapping[str, str]
     floats: Mapping[str, str]
     finals: frozenset[str] = frozenset()
+    integer_results: bool = False
 
 
 def place(
@@ -63,7 +65,8 @@ def place(
     float_results = frozenset[str]() if integer_results else FLOAT_RESULT
     tensors = tuple(dict.fromkeys(_quantized(view, nodes, absorbed, float_results)))
     finals = frozenset(_finals(view, products, tensors))
-    return Placement(nodes, tensors, absorbed, _leaders(view, nodes, tensors), floats, finals)
+    leaders = _leaders(view, nodes, tensors)
+    return Placement(nodes, tensors, absorbed, leaders, floats, finals, integer_results)
 
 
 def _finals(view: GraphView, products: frozenset[str], tensors: tuple[str, ...]) -> Iterator[str]:

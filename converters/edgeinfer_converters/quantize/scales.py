@@ -12,6 +12,9 @@ from edgeinfer_converters.quantize.operators import data_inputs, is_move
 from edgeinfer_converters.quantize.placement import Placement
 from edgeinfer_converters.quantize.ranges import Method, Ranges, choose
 
+TFLITE_GATE = 255 / 256
+"""How far a gate opens with the scale of 1/256 that LOGISTIC's 8-bit kernel is specified with."""
+
 
 def choose_scales(
     view: GraphView, placement: Placement, ranges: Ranges, form: Form, method: Method
@@ -31,7 +34,7 @@ def choose_scales(
         if members[0] in placement.finals and _is_logit(view, members[0]):
             affine = affine_of(-SURE, SURE, form)
         if seen.minimum >= 0 and seen.maximum <= 1 and any(_is_gate(view, name) for name in members):
-            affine = affine_of(0.0, 1.0, form)
+            affine = affine_of(0.0, TFLITE_GATE if placement.integer_results else 1.0, form)
         chosen.update(dict.fromkeys(members, affine))
     return chosen
 

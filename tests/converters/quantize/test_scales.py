@@ -114,3 +114,13 @@ def test_results_of_a_model_are_not_clipped(integer_results: bool) -> None:
     scales = choose_scales(view, place(view, integer_results=integer_results), ranges, FORM, "mse")
     assert scales["x"].scale < scales["a"].scale
     assert scales["a"] == affine_of(float(values.min()), 5.0, FORM)
+
+
+def test_a_gate_has_the_scale_of_the_kernel_that_computes_it() -> None:
+    model = silu()
+    view = GraphView(model)
+    signed = Form("int8", symmetric=False)
+    scales = choose_scales(view, place(view, integer_results=True), ranges_of(model), signed, "mse")
+    gates = [node.output[0] for node in view.nodes if node.op_type == "Sigmoid" and node.output[0] in scales]
+    assert gates
+    assert {(scales[name].scale, scales[name].zero_point) for name in gates} == {(1 / 256, -128)}
