@@ -21,6 +21,7 @@ from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
+from edgeinfer_converters.quantize.divided import divide_gates
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
 from edgeinfer_converters.quantize.extremes import ChannelRanges
 from edgeinfer_converters.quantize.finite import check_weights
@@ -243,4 +244,5 @@ def _equalized(
         for values in stream(graph, names, inputs(), total=count, progress=advance):
             ranges.update(values)
     opened, floats = open_gates(equalize(graph, ranges.result()), ranges.result())
-    return infer_shapes(opened), floats
+    divided = divide_gates(infer_shapes(opened), ranges.result())
+    return infer_shapes(divided), floats

@@ -81,7 +81,8 @@ def with_logits(model: onnx.ModelProto) -> onnx.ModelProto:
     names = dict.fromkeys(_in_front(value.name, view) for value in model.graph.output)
     for name, is_logit in names:
         measured = _limited(changed, name) if is_logit else name
-        changed.graph.output.append(onnx.helper.make_tensor_value_info(measured, onnx.TensorProto.FLOAT, None))
+        value = onnx.helper.make_tensor_value_info(measured, onnx.TensorProto.FLOAT, None)
+        changed.graph.output.append(value)
     return changed
 
 
