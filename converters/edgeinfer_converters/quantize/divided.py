@@ -37,6 +37,7 @@ FEW_LEVELS = 32
 MAX_COST, MAX_COST_OF_ALL = 0.025, 0.06
 """Of the model's multiply-accumulates, that come on top for one gate and for all."""
 
+
 @dataclass(frozen=True)
 class _Division:
     """How a gate could be divided: its channels by `divisors`, to values of -`share` to 1. It has `few`

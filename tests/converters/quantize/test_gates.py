@@ -109,10 +109,11 @@ def test_no_channel_leaves_the_range_of_an_opened_gate() -> None:
     result, floats = opened(model)
     names = [node.output[0] for node in result.graph.node if node.op_type == "Clip"]
     names += [node.output[0] for node in result.graph.node if node.name == "mul"]
-    assert floats and len(names) == 2
+    assert floats
+    assert len(names) == 2
     share = -float(GraphView(result).constant("a_least"))
     bounds = dict(zip(names, (share, SHARES[0]), strict=True))
-    for values in stream(result, names, samples_of(result, 16), total=16):
+    for values in stream(result, tuple(names), samples_of(result, 16), total=16):
         for name, array in values.items():
             assert array.max() <= 1 + 1e-5
             assert array.min() >= -bounds[name] - 1e-6
