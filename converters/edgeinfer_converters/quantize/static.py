@@ -92,7 +92,7 @@ def quantize_int8(
     form = activation_form(integer)
     scales = choose_scales(view, placement, ranges, form, method)
     with single_threaded():
-        options = _Options(two_part, doubled, pad_channels, input_dtype != "float32")
+        options = _Options(two_part, doubled, pad_channels, input_dtype != "float32", integer_results)
         return _Writer(view, placement, scales, integer, form, ranges.grams, options).write()
 
 
@@ -122,6 +122,7 @@ class _Options:
     doubled: frozenset[str]
     pad_channels: bool
     integer_inputs: bool
+    integer_results: bool
 
 
 @dataclass
@@ -181,9 +182,15 @@ class _Writer:
         for source, target in self.placement.absorbed.items():
             clamp = self.view.producers[target]
             bounds = clamp_bounds(clamp, self.view)
-            if target in self.scales and bounds and clamps_like(self.scales[target], *bounds):
+            saturates = bounds and target in self.scales and clamps_like(self.scales[target], *bounds)
+            if saturates and not self._may_be_finer(target):
                 dropped[clamp.name] = source
         return dropped
+
+    def _may_be_finer(self, name: str) -> bool:
+        """Whether floats alone read a result, which a TFLite file may then not round to 8 bits after all."""
+        readers = self.view.readers.get(name, ())
+        return self.options.integer_results and not any(one.name in self.placement.nodes for one in readers)
 
     def _node(self, emitter: Emitter, node: onnx.NodeProto, dropped: dict[str, str], names: _Names) -> None:
         written = onnx.NodeProto()
@@ -223,7 +230,7 @@ class _Writer:
             if final != name and self.view.producers[final].name not in dropped:
                 final = name
             if final in self.scales:
-                if final in self.view.outputs and node.name in self.placement.nodes:
+                if final in self.view.outputs and not self._is_float(final):
                     written.output[index] = emitter.free(f"{final}_float")
                 found.append((written.output[index], final))
         return found

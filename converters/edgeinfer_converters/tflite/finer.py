@@ -6,7 +6,8 @@ scale and saturates beyond it: their sum is the result, rounded half as much.
 
 Where it is too large for that, and no integers are computed from its result, the kernels of dynamic range
 compute it: they round a float input to 8 bits by its own range, multiply integers, and give floats. The
-second rounding of the input costs less than that of the result, which may span what one channel alone needs.
+second rounding of the input costs less than that of the result, which may span what one channel alone
+needs. Nothing saturates there: a clamp must be in the graph.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ _LOWEST = -128
 Way = Literal["twice", "dynamic"]
 
 
-def finer_way(node: Node, at: Lowering, result: str, activation: str) -> Way | None:
+def finer_way(node: Node, at: Lowering, result: str) -> Way | None:
     """How an integer product gets a finer result; None where 8 bits have to do."""
     floats = [] if at.integer_results else _floats(at, result)
-    if activation != NONE or not floats or node.name not in at.macs:
+    if not floats or node.name not in at.macs:
         return None
     if at.macs[node.name] <= MAX_SHARE * sum(at.macs.values()):
         return "twice"
@@ -70,8 +71,10 @@ def _is_read_in_8_bits(at: Lowering, name: str) -> bool:
     )
 
 
-def write_finer(at: Lowering, product: Product, result: str, compute: Callable[[float, Quant], int]) -> int:
-    """The result in floats. `compute` gives the product, in 8 bits of a scale, less a shift."""
+def write_finer(
+    at: Lowering, product: Product, result: str, activation: str, compute: Callable[[float, Quant], int]
+) -> int:
+    """The result in floats. `compute` gives the product, in 8 bits of a scale, less a shift, not clamped."""
     scale, zero_point = product.result.scales[0], product.result.zero_points[0]
     fine = Quant.whole(scale / 2, 0)
     lower = (_LOWEST / 2 - zero_point) * scale
@@ -82,12 +85,21 @@ def write_finer(at: Lowering, product: Product, result: str, compute: Callable[[
     # Below the middle the upper part says its lowest number, above it the lower part its highest.
     level = at.const(lower - _LOWEST * fine.scales[0], "float32")
     at.unrounded.add(result)
-    return at.add("ADD", [total, level], shape, "float32", fusedActivationFunction=NONE)
+    return at.add("ADD", [total, level], shape, "float32", fusedActivationFunction=activation)
 
 
 def write_dynamic(at: Lowering, product: Product, result: str, compute: Callable[[int], int]) -> int:
-    """The result in floats. `compute` gives the product of a float input and a bias in float."""
+    """The result in floats. `compute` gives the product of a float input and a bias in float.
+
+    It ends where 8 bits would: the graph has no Relu or Clip any more that saturation stands in for.
+    """
     at.unrounded.add(result)
     outputs = product.weights.scales.size
     bias = np.zeros(outputs) if product.bias is None else product.bias
-    return compute(at.graph.constant(bias.astype(np.float32), f"{product.name}_bias"))
+    written = compute(at.graph.constant(bias.astype(np.float32), f"{product.name}_bias"))
+    scale, zero_point = product.result.scales[0], product.result.zero_points[0]
+    shape = at.graph.tensors[written].shape
+    for code, end in (("MAXIMUM", _LOWEST), ("MINIMUM", _LOWEST + _STEPS)):
+        bound = np.full((1,) * len(shape), (end - zero_point) * scale, np.float32)
+        written = at.add(code, [written, at.const(bound)], shape, "float32")
+    return written

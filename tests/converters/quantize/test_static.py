@@ -144,6 +144,22 @@ def test_clamps_that_saturation_replaces_are_gone() -> None:
     assert [node.op_type for node in symmetric.graph.node].count("Relu") == 2
 
 
+@pytest.mark.parametrize("integer_results", [False, True])
+def test_an_output_behind_a_clamp_is_quantized(integer_results: bool) -> None:
+    """Saturation replaces the clamp, but for what may become a float result."""
+    nodes = [conv("x", "a"), helper.make_node("Clip", ["a", "low", "high"], ["y"], "clip")]
+    weights = {"w": filters(), "low": np.array(-90.0), "high": np.array(90.0)}
+    model = graph_of(nodes, PLANE, weights)
+    result = quantized(model, S8, integer_results=integer_results)
+    kinds = [node.op_type for node in result.graph.node]
+    assert kinds[-2:] == ["QuantizeLinear", "DequantizeLinear"]
+    assert ("Clip" in kinds) == integer_results
+    assert result.graph.node[-1].output[0] == "y"
+    onnx.checker.check_model(result, full_check=True)
+    (sample,) = samples_of(model, 1, seed=7)
+    assert sqnr_db(run(model, sample)[0], run(result, sample)[0]) > 30
+
+
 def test_a_clamp_that_takes_zero_away_stays() -> None:
     model = clipped(1.0, 6.0)
     result = quantized(model)

@@ -106,7 +106,7 @@ WIDE = np.geomspace(1, 100, 40).astype(np.float32)
 """How much further from zero some of the results lie than others."""
 
 
-def autoencoder(kind: str, group: int = 1) -> onnx.ModelProto:
+def autoencoder(kind: str, group: int = 1, behind: str = "Identity") -> onnx.ModelProto:
     """A small product before one that is most of the model."""
     shape: tuple[int, ...]
     side: tuple[int, ...]
@@ -130,7 +130,7 @@ def autoencoder(kind: str, group: int = 1) -> onnx.ModelProto:
         "v": normal(40, 8 // group, *side, seed=3),
         "d": WIDE * normal(40, seed=4),
     }
-    nodes.append(helper.make_node("Identity", ["g"], ["y"], "out"))
+    nodes.append(helper.make_node(behind, ["g"], ["y"], "out"))
     return model_of(nodes, {"x": normal(*shape)}, ["y"], constants=constants)
 
 
@@ -151,13 +151,36 @@ def test_a_large_last_product_has_floats_as_its_result(kind: str, monkeypatch: p
     fine, coarse = to_tflite(integers), in_8_bits(integers, monkeypatch)
     assert fine.work.integer_macs == fine.work.macs == coarse.work.macs
     assert fine.operators["CONV_2D"] == (1 if kind == "Gemm" else 2)
-    assert len(fine.data) < len(coarse.data) + 600
+    assert len(fine.data) < len(coarse.data) + 700  # the weights, of which there are more, are stored once
     wanted = np.stack([run(model, sample)[0] for sample in samples])
     better, plain = (np.stack([run_lite(made, sample)["y"] for sample in samples]) for made in (fine, coarse))
     # What varies, not where it lies: a step of the widest result is coarse for all others.
     centred = wanted - wanted.mean(axis=0)
     shift = wanted.mean(axis=0)
     assert sqnr_db(centred, better - shift) > sqnr_db(centred, plain - shift) + 6
+
+
+@pytest.mark.parametrize("bounds", [(0.0, None), (0.0, 2.0)])
+def test_a_clamp_that_saturation_stands_for_is_kept(bounds: tuple[float, float | None]) -> None:
+    """SqueezeNet's last convolution has a Relu behind, which the integer graph has no more."""
+    model = autoencoder("Conv")
+    model.graph.node[-1].op_type = "Clip"
+    for name, bound in zip(("low", "high"), bounds, strict=True):
+        model.graph.node[-1].input.append("" if bound is None else name)
+        if bound is not None:
+            model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(bound, np.float32), name))
+    integers, samples = quantized_for(model)
+    made = to_tflite(integers)
+    assert "Clip" not in {node.op_type for node in integers.graph.node}
+    assert made.operators["CONV_2D"] == 2
+    assert made.operators.get("DEQUANTIZE", 0) == 1
+    wanted, found = (
+        np.stack([outputs(sample) for sample in samples])
+        for outputs in (lambda one: run(model, one)[0], lambda one: run_lite(made, one)["y"])
+    )
+    assert found.min() >= bounds[0] - 1e-6
+    assert bounds[1] is None or found.max() <= bounds[1] + 1e-6
+    assert sqnr_db(wanted, found) > 25
 
 
 def test_rows_have_ranges_of_their_own() -> None:
@@ -196,3 +219,27 @@ def test_a_result_that_integers_are_computed_from_keeps_8_bits() -> None:
     made = to_tflite(integers)
     assert made.operators["FULLY_CONNECTED"] == 1  # the large one; the last one is the convolution
     assert made.operators["CONV_2D"] == 1
+
+
+@pytest.mark.parametrize("kind", ["Gemm", "Conv"])
+def test_a_clamp_that_saturation_would_replace_stays(kind: str) -> None:
+    model = autoencoder(kind, behind="Relu")
+    integers, samples = quantized_for(model)
+    assert [node.op_type for node in integers.graph.node].count("Relu") == 1
+    made = to_tflite(integers)
+    for sample in samples[:4]:
+        wanted, found = run(model, sample)[0], run_lite(made, sample)["y"]
+        assert wanted.min() == 0
+        assert found.min() == 0
+        assert sqnr_db(wanted, found) > 30
+
+
+def test_a_small_product_is_clamped_too() -> None:
+    model = quantized(network(helper.make_node("Relu", ["g"], ["y"])))
+    made = to_tflite(model)
+    assert made.operators["FULLY_CONNECTED"] == 2
+    for seed in range(8):
+        sample = {"x": normal(*IMAGE, seed=seed)}
+        found, wanted = run_lite(made, sample)["y"], run(model, sample, optimized=False)[0]
+        assert found.min() >= 0
+        assert np.abs(found - wanted).max() <= 0.02 * np.abs(wanted).max() + 1e-6

@@ -84,6 +84,7 @@ def test_matrices(axis: Axis, transform: str, mode: str, antialias: bool, exclud
     rounding=st.sampled_from(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]),
 )
 def test_indices(axis: Axis, transform: str, rounding: str) -> None:
+    assume(has_clear_neighbours(axis, transform))
     values = np.arange(axis.before) + 1.0
     found = np.where(axis.outside(transform), 0.0, values[nearest(axis, transform, rounding)])
     expected = reference(axis, values, coordinate_transformation_mode=transform, nearest_mode=rounding)

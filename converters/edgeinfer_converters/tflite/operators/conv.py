@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from edgeinfer_converters.tflite.finer import finer_way, write_dynamic, write_finer
-from edgeinfer_converters.tflite.fusing import fuse_activation
+from edgeinfer_converters.tflite.fusing import NONE, fuse_activation
 from edgeinfer_converters.tflite.images import ordered, read_image, two_axes, with_height, write_image
 from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.steps import cut_axis, joined, shape_of
+from edgeinfer_converters.tflite.steps import cut_axis, joined, shape_of
 from edgeinfer_converters.tflite.tensors import Quant
 from edgeinfer_converters.tflite.weights import Product, integer_product, real_bias
 from edgeinfer_converters.tflite.windows import Window, window_of
@@ -47,7 +47,7 @@ def _over_two_axes(
     depthwise = node.integer("group", 1) == channels > 1
     weights, bias = _weights(node, at, product, filters, depthwise=depthwise)
 
-    def compute(pixels: int, bias: int, quant: Quant | None) -> int:
+    def compute(pixels: int, bias: int, quant: Quant | None, activation: str = activation) -> int:
         return at.add(
             "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
             [pixels, weights, bias],
@@ -63,18 +63,17 @@ def _over_two_axes(
             **({"depthMultiplier": filters // channels} if depthwise else {}),
         )
 
-    way = None if product is None else finer_way(node, at, result, activation)
+    way = None if product is None else finer_way(node, at, result)
     if product is None or way is None or (way == "dynamic" and node.integer("group", 1) > 1):
         return compute(pixels, bias, None if product is None else product.result)
     if way == "dynamic":
         reals = at.real(pixels)
         return write_dynamic(at, product, result, lambda bias: compute(reals, bias, None))
-    return write_finer(
-        at,
-        product,
-        result,
-        lambda shift, quant: compute(pixels, product.write_bias(at, filters, shift), quant),
-    )
+
+    def compute_part(shift: float, quant: Quant) -> int:
+        return compute(pixels, product.write_bias(at, filters, shift), quant, NONE)
+
+    return write_finer(at, product, result, activation, compute_part)
 
 
 def _weights(

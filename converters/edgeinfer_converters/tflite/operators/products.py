@@ -93,18 +93,18 @@ def _in_integers(
     integers = product.weights.integers.transpose(axes)
     if order:
         integers = integers[:, list(order.positions)]
-    way = finer_way(node, at, result, activation)
+    way = finer_way(node, at, result)
     if way == "dynamic":
-        return _dynamic(at, product, at.real(source), integers, result)
+        return _dynamic(at, product, at.real(source), integers, result, activation)
     weights, vector = product.write(at, integers, 0)
     if way is None:
         return _written(at, result, activation, [source, weights, vector], product.result)
 
     def compute(shift: float, quant: Quant) -> int:
         shifted = product.write_bias(at, len(integers), shift)
-        return _written(at, result, activation, [source, weights, shifted], quant)
+        return _written(at, result, NONE, [source, weights, shifted], quant)
 
-    return write_finer(at, product, result, compute)
+    return write_finer(at, product, result, activation, compute)
 
 
 def _written(
@@ -121,7 +121,9 @@ def _written(
     )
 
 
-def _dynamic(at: Lowering, product: Product, source: int, integers: Array, result: str) -> int:
+def _dynamic(
+    at: Lowering, product: Product, source: int, integers: Array, result: str, activation: str
+) -> int:
     """As a convolution: older runtimes know one scale alone for all weights of a FULLY_CONNECTED here.
 
     Each row is a batch of its own, and so has its own range.
@@ -142,7 +144,7 @@ def _dynamic(at: Lowering, product: Product, source: int, integers: Array, resul
             strideW=1,
             dilationHFactor=1,
             dilationWFactor=1,
-            fusedActivationFunction=NONE,
+            fusedActivationFunction=activation,
         )
 
     return at.reshape(write_dynamic(at, product, result, compute), at.shape(result))
