@@ -22,6 +22,7 @@ from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
+from edgeinfer_converters.quantize.divided import divide_gates
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
 from edgeinfer_converters.quantize.extremes import channel_ranges, merged
 from edgeinfer_converters.quantize.finite import check_weights
@@ -243,4 +244,4 @@ def _equalized(
         look = partial(channel_ranges, names)
         ranges = merged(look_at_each(look, graph, names, inputs(), total=count, progress=advance))
     opened, floats = open_gates(equalize(graph, ranges), ranges)
-    return infer_shapes(opened), floats
+    return infer_shapes(divide_gates(infer_shapes(opened), ranges)), floats

@@ -3,7 +3,7 @@
 Quantization noise of different tensors hardly correlates, so that the noise of all of them is about the
 sum of what each makes alone; what one tensor makes is measured at the model's outputs, with everything
 else in float. Probabilities are measured in front of their Softmax or Sigmoid: where these are sure of
-themselves, noise does not show until it turns a decision.
+themselves, noise does not show until it turns a decision. How sure a Sigmoid is does not matter.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import onnxruntime
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import with_initializers
+from edgeinfer_converters.quantize.activations import SURE
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import open_session, run_session
@@ -77,21 +78,35 @@ def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) 
 def with_logits(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with what its probabilities are made of as outputs instead of them."""
     view = GraphView(model)
-    names = dict.fromkeys(_in_front(value.name, view) for value in model.graph.output)
     changed = with_initializers(model, model.graph.initializer)
     changed.graph.ClearField("output")
-    changed.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
-    )
+    names = dict.fromkeys(_in_front(value.name, view) for value in model.graph.output)
+    for name, is_logit in names:
+        measured = _limited(changed, name) if is_logit else name
+        value = onnx.helper.make_tensor_value_info(measured, onnx.TensorProto.FLOAT, None)
+        changed.graph.output.append(value)
     return changed
 
 
-def _in_front(name: str, view: GraphView) -> str:
-    producer = view.producers.get(name)
+def _in_front(name: str, view: GraphView) -> tuple[str, bool]:
+    """The tensor that an output is made of by what makes probabilities, and whether by a Sigmoid."""
+    producer, is_logit = view.producers.get(name), False
     while producer is not None and producer.op_type in _PROBABILITIES and producer.input[0] in view.floats:
         name = producer.input[0]
+        is_logit = is_logit or producer.op_type == "Sigmoid"
         producer = view.producers.get(name)
-    return name
+    return name, is_logit
+
+
+def _limited(model: onnx.ModelProto, name: str) -> str:
+    """Add to the graph a tensor that is another one clipped to what a Sigmoid distinguishes."""
+    limits = {f"{name}_{side}": bound for side, bound in (("unlikely", -SURE), ("likely", SURE))}
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(bound, np.float32), limit) for limit, bound in limits.items()
+    )
+    target = f"{name}_limited"
+    model.graph.node.append(onnx.helper.make_node("Clip", [name, *limits], [target], target))
+    return target
 
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:
