@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnx
 
@@ -67,7 +67,7 @@ def write_model(
     """
     if model_format == "tflite":
         integers = forms.integers if is_quantized(graph) else {}
-        made = to_tflite(graph, forms=Forms(forms.as_is, integers), half_weights=half)
+        made = to_tflite(graph, forms=replace(forms, integers=integers), half_weights=half)
         layouts = {**made.inputs, **made.outputs}
         return ModelFile(made.data, "tflite", layouts, integers, made.work, made.doubles)
     return ModelFile(serialized(to_float16(graph) if half else graph), "onnx")

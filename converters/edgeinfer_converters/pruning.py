@@ -255,7 +255,7 @@ def _fault(comparison: Comparison, max_drop: float) -> str:
 
 
 def _note(attempt: _Attempt) -> str:
-    return f", {attempt.pruned.share_removed:.0%} pruned"
+    return f", {attempt.removed} pruned"
 
 
 def _with(

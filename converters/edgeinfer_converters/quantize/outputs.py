@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import onnx
 
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
+from edgeinfer_converters.quantize.affine import Affine, Form, affine_of, clamps_like
 from edgeinfer_converters.quantize.emitter import Emitter
-from edgeinfer_converters.quantize.operators import data_inputs, is_move
+from edgeinfer_converters.quantize.operators import clamp_bounds, data_inputs, is_move
 
 Bounds = Mapping[str, tuple[float, float]]
 """Least and largest value by tensor."""
@@ -36,6 +36,7 @@ def quantize_outputs(model: onnx.ModelProto, wanted: Collection[str], bounds: Bo
     `bounds`: those of the tensors that `open_ranges` names. Operators that only move values, that join
     them, and those of `FIXED` become integer too, up to the last integer result in front of them.
     """
+    model = _without_saturated(model)
     tail = _Tail(GraphView(model))
     scales: dict[str, Affine] = {}
     for name in wanted:
@@ -56,9 +57,15 @@ class _Tail:
             return None
         if producer.op_type == "DequantizeLinear":
             return self._stored(producer)
-        if is_move(producer):
+        if is_move(producer) or self.is_saturated(producer):
             return self.affine(producer.input[0])
         return FIXED.get(producer.op_type)
+
+    def is_saturated(self, node: onnx.NodeProto) -> bool:
+        """Whether a clamp changes nothing: integers that saturate for it lie in front of it."""
+        bounds = clamp_bounds(node, self.view)
+        affine = None if bounds is None else self.affine(node.input[0])
+        return bounds is not None and affine is not None and clamps_like(affine, *bounds)
 
     def collect(self, name: str, affine: Affine, scales: dict[str, Affine]) -> None:
         """Note the scale of a tensor, and of those in front of it as far as kernels compute with integers."""
@@ -79,6 +86,21 @@ class _Tail:
             return None
         form = Form("uint8" if zero_point.dtype.name == "uint8" else "int8", symmetric=False)
         return Affine(float(scale.item()), int(zero_point.item()), form)
+
+
+def _without_saturated(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph with clamps that change nothing as identities; it itself where there are none."""
+    tail = _Tail(GraphView(model))
+    places = [number for number, node in enumerate(model.graph.node) if tail.is_saturated(node)]
+    if not places:
+        return model
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    for node in (changed.graph.node[number] for number in places):
+        node.op_type = "Identity"
+        del node.input[1:]
+        del node.attribute[:]
+    return changed
 
 
 def _rewritten(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:

@@ -7,7 +7,7 @@ scale and saturates beyond it: their sum is the result, rounded half as much.
 Where it is too large for that, and no integers are computed from its result, the kernels of dynamic range
 compute it: they round a float input to 8 bits by its own range, multiply integers, and give floats. The
 second rounding of the input costs less than that of the result, which may span what one channel alone
-needs. Nothing saturates there: what saturation clamps elsewhere is clamped by itself.
+needs. Nothing saturates there: a clamp must be in the graph.
 """
 
 from __future__ import annotations
@@ -100,14 +100,4 @@ def write_dynamic(at: Lowering, product: Product, result: str, compute: Callable
     at.unrounded.add(result)
     outputs = product.weights.scales.size
     bias = np.zeros(outputs) if product.bias is None else product.bias
-    written = compute(at.graph.constant(bias.astype(np.float32), f"{product.name}_bias"))
-    return _clamped(at, written, product.result) if result in at.clamped else written
-
-
-def _clamped(at: Lowering, tensor: int, quant: Quant) -> int:
-    """Floats that end where 8 bits would."""
-    shape = at.graph.tensors[tensor].shape
-    for code, end in (("MAXIMUM", _LOWEST), ("MINIMUM", _LOWEST + _STEPS)):
-        bound = np.full((1,) * len(shape), (end - quant.zero_points[0]) * quant.scales[0], np.float32)
-        tensor = at.add(code, [tensor, at.const(bound)], shape, "float32")
-    return tensor
+    return compute(at.graph.constant(bias.astype(np.float32), f"{product.name}_bias"))

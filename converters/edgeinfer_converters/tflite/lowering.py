@@ -49,8 +49,7 @@ class Value:
 class Lowering(Writer):
     """A conversion under way.
 
-    `integer_results`: the file gives its results in integers. `clamped`: results whose Clip
-    is the saturation of 8 bits. `doubles`: nodes that ONNX computes in float64.
+    `integer_results`: the file gives its results in integers. `doubles`: nodes that ONNX computes in float64.
     """
 
     facts: Facts
@@ -61,7 +60,6 @@ class Lowering(Writer):
     values: dict[str, Value] = field(default_factory=dict)
     fused: set[str] = field(default_factory=set)
     unrounded: set[str] = field(default_factory=set)
-    clamped: set[str] = field(default_factory=set)
     doubles: list[str] = field(default_factory=list)
     integer_results: bool = False
 

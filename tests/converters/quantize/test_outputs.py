@@ -112,3 +112,15 @@ def test_several_results_and_the_graph_that_is_given() -> None:
     onnx.checker.check_model(made, full_check=True)
     check_file(made, steps=1.5)
     assert quantize_outputs(model, ["y", "p"], {"y": (0.0, 9.0)}) == made
+
+
+def test_clamps_that_saturation_stands_for_are_no_operators() -> None:
+    low, high = (-128 - 7) * 0.05, (127 - 7) * 0.05
+    model = tailed(helper.make_node("Clip", ["d", "low", "high"], ["y"]))
+    for name, bound in (("low", low), ("high", high)):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(bound, np.float32), name))
+    assert open_ranges(model, ["y"]) == ()
+    assert check_file(quantize_outputs(model, ["y"], {})) == {"QUANTIZE": 1}
+    model.graph.initializer[-1].CopyFrom(onnx.numpy_helper.from_array(np.array(1, np.float32), "high"))
+    assert open_ranges(model, ["y"]) == ("y",)
+    assert "Clip" in kinds(quantize_outputs(model, ["y"], {"y": (low, 1.0)}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgeinfer_converters.tflite.finer import finer_way, write_dynamic, write_finer
-from edgeinfer_converters.tflite.fusing import NONE, fuse_activation, saturated
+from edgeinfer_converters.tflite.fusing import NONE, fuse_activation
 from edgeinfer_converters.tflite.images import ordered, read_image, two_axes, with_height, write_image
 from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
@@ -23,8 +23,6 @@ def conv(node: Node, at: Lowering) -> None:
     window = window_of(node, image, kernel)
     activation, result = fuse_activation(node, at)
     product = integer_product(node, at, result) if len(kernel) < 3 else None
-    if product is None and activation == NONE and len(kernel) < 3:
-        product, result = saturated(node, at, result) or (None, result)
     pixels, padding = ordered(at, read_image(at, source, stored=product is not None), two_axes(window))
     if len(kernel) == 3:
         groups = node.integer("group", 1)

@@ -10,7 +10,7 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.tflite.broadcast import expand
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.finer import finer_way, write_dynamic, write_finer
-from edgeinfer_converters.tflite.fusing import NONE, fuse_activation, saturated
+from edgeinfer_converters.tflite.fusing import NONE, fuse_activation
 from edgeinfer_converters.tflite.layouts import plain
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
@@ -67,8 +67,6 @@ def _fully_connected(node: Node, at: Lowering, *, transposed: bool, bias: str) -
     """TFLite wants weights as (outputs, inputs), and one bias an output."""
     activation, result = fuse_activation(node, at)
     product = integer_product(node, at, result)
-    if product is None and activation == NONE:
-        product, result = saturated(node, at, result) or (None, result)
     axes = (0, 1) if transposed else (1, 0)
     if product is None:
         written = _in_floats(node, at, result, activation, axes, bias)
