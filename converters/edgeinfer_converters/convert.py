@@ -17,6 +17,7 @@ from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, load_profile
 from edgeinfer.strict import replace
+from edgeinfer_converters import heap
 from edgeinfer_converters.advice import advice
 from edgeinfer_converters.choose import Decision, make_plans
 from edgeinfer_converters.data import Data
@@ -24,7 +25,6 @@ from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop
 from edgeinfer_converters.furnish import furnish
 from edgeinfer_converters.golden import golden_members, tolerance_db
 from edgeinfer_converters.graph.shapes import infer_shapes
-from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.options import BuildOptions
 from edgeinfer_converters.oriented import TurnedSamples, device_spec
 from edgeinfer_converters.pack import Parcel, pack
@@ -58,6 +58,7 @@ HOST = "host"
 
 def build(options: BuildOptions) -> Report:
     """Make a bundle. Raises EdgeInferError, and then nothing was written."""
+    heap.share()
     check_destinations(options)
     key = _key(options)
     host = detect_host()
@@ -67,7 +68,7 @@ def build(options: BuildOptions) -> Report:
     source = read_source(options.model)
     plans = make_plans(source.model_format, profile, options.wishes, quantized=source.quantized)
     workshops = furnish(options, source, plans, profile, file, host)
-    give_back()
+    heap.give_back()
     plan, workshop, outcome = emit_pruned(options.prune, plans, workshops)
     emitted = outcome.chosen
     spec = _with_threshold(workshop, emitted)

@@ -264,7 +264,7 @@ def _bound(comparison: Comparison) -> tuple[Decision, ...]:
 
 
 def _note(attempt: _Attempt) -> str:
-    return f", {attempt.pruned.share_removed:.0%} pruned"
+    return f", {attempt.removed} pruned"
 
 
 def _with(

@@ -19,12 +19,13 @@ from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.gemms import fold_factors
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.prune.chain import Survey, left_outputs, remove, survey
+from edgeinfer_converters.prune.chain import Survey, remove, survey
 from edgeinfer_converters.prune.compensate import compensate
 from edgeinfer_converters.prune.cost import macs_cost
 from edgeinfer_converters.prune.elimination import Indices
 from edgeinfer_converters.prune.groups import Grouping, find_groups
 from edgeinfer_converters.prune.magnitude import smallest_removed
+from edgeinfer_converters.prune.selection import left_outputs
 from edgeinfer_converters.prune.surgery import keep_channels
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.pair import Samples

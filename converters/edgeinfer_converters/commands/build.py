@@ -88,8 +88,14 @@ def execute(arguments: argparse.Namespace) -> int:
 def _prune(text: str) -> str:
     if text in ("none", "auto"):
         return text
-    if not 0 < _number(text) < 1:
-        raise argparse.ArgumentTypeError("a ratio lies between 0 and 1")
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(
+            f"`{text}` is no share of the work: none, auto, or a number between 0 and 1, such as 0.2"
+        )
     return text
 
 

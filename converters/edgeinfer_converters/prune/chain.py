@@ -17,19 +17,17 @@ from edgeinfer_converters.prune.budget import Cost, Curve, allocate, sizes
 from edgeinfer_converters.prune.compensate import Repair, compensate
 from edgeinfer_converters.prune.cost import macs_cost
 from edgeinfer_converters.prune.curves import measure_curve
-from edgeinfer_converters.prune.elimination import Elimination, Indices
+from edgeinfer_converters.prune.elimination import Elimination
 from edgeinfer_converters.prune.groups import Grouping, find_groups
 from edgeinfer_converters.prune.importance import Reader, anchored, observe_grams, rank, readers_of
 from edgeinfer_converters.prune.moments import Floats
 from edgeinfer_converters.prune.probe import Probe
-from edgeinfer_converters.prune.selection import select
+from edgeinfer_converters.prune.recovery import PROBED, recovered
+from edgeinfer_converters.prune.selection import left_outputs
 from edgeinfer_converters.prune.surgery import keep_channels
 from edgeinfer_converters.prune.turn import straighten, turn_channels
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.pair import Samples
-
-PROBED = 32
-"""Samples that the damage at the outputs is measured on."""
 
 Progress = Callable[[str], None]
 CostOf = Callable[[GraphView, Grouping], Cost]
@@ -156,12 +154,14 @@ def survey(
         probe.advance(_first(readers, places))
         rankings[group.name] = ranking
         curves[group.name] = measure_curve(view, probe, readers, grams, ranking)
+    probed_again = islice(samples(), 0, None, stride)
+    mended = recovered(model, grouping, rankings, curves, others, count, probed_again, progress)
     names = [group.name for group, _ in known]
     return Survey(
         model,
         grouping,
         {name: rankings[name] for name in names},
-        {name: curves[name] for name in names},
+        {name: mended[name] for name in names},
         cost_of(view, grouping),
         backs,
         None if time_of is None else time_of(view, grouping),
@@ -209,14 +209,6 @@ def remove(
 
 def _gone(cost: Cost, whole: Mapping[str, int], counts: Mapping[str, int]) -> float:
     return 1 - cost({**whole, **counts}) / cost(whole)
-
-
-def left_outputs(view: GraphView, grouping: Grouping, kept: Mapping[str, Indices]) -> dict[str, Indices]:
-    """By node the outputs that a selection leaves, for those that lose some."""
-    masks = select(view, grouping, {name: one.tolist() for name, one in kept.items()}).activations
-    return {
-        node.name: masks[node.output[0]][1].nonzero()[0] for node in view.nodes if node.output[0] in masks
-    }
 
 
 def counts_for(found: Survey, share: float, multiple: int) -> Mapping[str, int]:

@@ -21,13 +21,13 @@ from onnx import numpy_helper
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.shapes import infer_shapes
-from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.prune.elimination import Indices
 from edgeinfer_converters.prune.moments import Floats, Moments, moments_of, total_of, with_targets
-from edgeinfer_converters.prune.ridge import Fit, fit, fit_at
-from edgeinfer_converters.quantize.hessian import Columns, as_rows, columns_of, from_rows
-from edgeinfer_converters.quantize.operators import bias_input, clamp_bounds
+from edgeinfer_converters.prune.ridge import Fit, fit, fit_at, fit_roughly
+from edgeinfer_converters.prune.targets import Target, targets_of
+from edgeinfer_converters.quantize.hessian import as_rows, from_rows
+from edgeinfer_converters.quantize.operators import bias_input
 from edgeinfer_converters.quantize.pair import Half, Pair, Samples
 from edgeinfer_converters.quantize.segments import Values
 
@@ -37,14 +37,28 @@ MAX_WIDTH = 2304
 """Of columns: wider products keep their weights, and have their means corrected. So do convolutions in
 groups, whose few weights for each channel have little to make up for."""
 
-UNCUT = 1 << 30
 FOLDS = 4
 MAX_NUMBERS = 24_000_000
 """In the columns that a product is fitted to: of wide ones fewer positions are looked at."""
 
-MAX_POSITIONS = 1024
-REFINEMENTS = 3
-"""How often the targets are set anew for what a ReLU or Clip behind the product makes of them."""
+
+@dataclass(frozen=True)
+class Pains:
+    """How much is done for the weights: at most so many samples, and positions of each.
+
+    `refinements`: how often the targets are set anew for what a ReLU or Clip behind the product makes of
+    them. `tried`: the strength of the ridge is found by trying, not guessed from the number of rows.
+    """
+
+    samples: int
+    positions: int
+    refinements: int
+    tried: bool
+
+
+THOROUGH = Pains(samples=MAX_SAMPLES, positions=1024, refinements=3, tried=True)
+ROUGH = Pains(samples=256, positions=128, refinements=0, tried=False)
+"""For an idea of what can be made up for, in a small part of the time."""
 
 
 @dataclass(frozen=True)
@@ -58,25 +72,6 @@ class Repair:
     strength: float
     rows: int
     width: int
-
-
-@dataclass(frozen=True)
-class _Target:
-    """A product of both models, and where its targets come from.
-
-    `outputs`: of the original product, those that the pruned one still has. `total` and `other`: the
-    original sum behind it and the pruned model's other side of that, if there is one. `fitted`: how many of
-    its columns get new weights, all or none. `bounds`: what a ReLU or Clip behind it cuts off.
-    """
-
-    node: onnx.NodeProto
-    make: Columns
-    outputs: Indices | None
-    ends: tuple[int, int]
-    total: str
-    other: str
-    fitted: int
-    bounds: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +107,7 @@ def compensate(
     count: int,
     *,
     biases_only: bool = False,
+    pains: Pains = THOROUGH,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[onnx.ModelProto, tuple[Repair, ...]]:
     """The pruned model with the best weights, and what became of each product.
@@ -123,12 +119,13 @@ def compensate(
     mended = onnx.ModelProto()
     mended.CopyFrom(pruned)
     halves = (_half(reference), _half(pruned))
-    pair = Pair(halves, samples, min(count, MAX_SAMPLES), memory_bytes=MEMORY_BYTES)
+    pair = Pair(halves, samples, min(count, pains.samples), memory_bytes=MEMORY_BYTES)
     stored = {tensor.name: tensor for tensor in mended.graph.initializer}
     repairs = []
-    for target in _targets(halves, outputs, MAX_WIDTH if not biases_only else 0):
+    widest = 0 if biases_only else MAX_WIDTH
+    for target in targets_of((halves[0].model, halves[1].model), outputs, widest):
         pair.advance(target.ends)
-        found, repair = _repaired(pair, target)
+        found, repair = _repaired(pair, target, pains)
         for tensor in _changed(pair.halves[1], target, found):
             pair.halves[1].changed[tensor.name] = tensor
             stored[tensor.name].CopyFrom(tensor)
@@ -141,104 +138,33 @@ def _half(model: onnx.ModelProto) -> Half:
     return Half(infer_shapes(outlined(model)), {one.name: one for one in model.graph.initializer})
 
 
-def _targets(halves: tuple[Half, Half], outputs: Mapping[str, Indices], widest: int) -> list[_Target]:
-    """The products that have to be mended, in the order of the graph."""
-    original, view = GraphView(halves[0].model), GraphView(halves[1].model)
-    known = columns_of(view, UNCUT)
-    harmed = _harmed(original, view)
-    places = {node.name: index for index, node in enumerate(original.nodes)}
-    found = []
-    for index, node in enumerate(view.nodes):
-        if node.name not in harmed or node.name not in known or node.name not in places:
-            continue
-        if not _owns_constants(node, view):
-            continue
-        total, other, end = _sum_behind(original, places[node.name], view)
-        make = known[node.name]
-        fitted = make.width if make.width <= widest and make.groups == 1 else 0
-        bounds = _bounds_behind(original, total) if fitted else None
-        left = outputs.get(node.name)
-        found.append(_Target(node, make, left, (end, index), total, other, fitted, bounds))
-    return found
-
-
-def _harmed(original: GraphView, view: GraphView) -> set[str]:
-    """The nodes whose inputs are not what they were, or fewer."""
-    was, now = columns_of(original, UNCUT), columns_of(view, UNCUT)
-    wrong: set[str] = set()
-    names = set()
-    for node in view.nodes:
-        fewer = node.name in was and node.name in now and was[node.name].width != now[node.name].width
-        if fewer or not wrong.isdisjoint(node.input):
-            names.add(node.name)
-            wrong.update(node.output)
-    return names
-
-
-def _owns_constants(node: onnx.NodeProto, view: GraphView) -> bool:
-    bias = bias_input(node)
-    names = [node.input[1], *([bias] if bias else [])]
-    return all(name in view.initializers and view.is_private(name) for name in names)
-
-
-def _sum_behind(original: GraphView, place: int, view: GraphView) -> tuple[str, str, int]:
-    """The sum that a product's result goes into, the other side of it, and the position behind the sum.
-
-    Without a sum, the product's result and the position behind the product. The other side must be there
-    before the product, and nothing that is to be mended may lie between product and sum.
-    """
-    node = original.nodes[place]
-    result = node.output[0]
-    plain = result, "", place + 1
-    readers = original.readers.get(result, ())
-    if len(readers) != 1 or result in original.outputs or readers[0].op_type != "Add":
-        return plain
-    add = readers[0]
-    end = next(index for index, one in enumerate(original.nodes) if one is add)
-    other = next((name for name in add.input if name != result), "")
-    between = original.nodes[place + 1 : end]
-    if not other or other in original.initializers or original.shapes.get(other) != original.shapes[result]:
-        return plain
-    late = any(one.op_type in ("Conv", "Gemm", "MatMul") for one in between)
-    made_late = any(other in one.output for one in between)
-    same = {one.name: one for one in view.nodes}.get(add.name)
-    if late or made_late or same is None or list(same.input) != list(add.input):
-        return plain
-    return add.output[0], other, end + 1
-
-
-def _bounds_behind(view: GraphView, name: str) -> tuple[float, float] | None:
-    """What the only reader of a tensor clips it to, if it does."""
-    readers = view.readers.get(name, ())
-    if len(readers) != 1 or name in view.outputs:
-        return None
-    bounds = clamp_bounds(readers[0], view)
-    if bounds is None:
-        return None
-    low, high = bounds
-    return -np.inf if low is None else low, np.inf if high is None else high
-
-
-def _repaired(pair: Pair, target: _Target) -> tuple[Fit, Repair]:
+def _repaired(pair: Pair, target: Target, pains: Pains) -> tuple[Fit, Repair]:
     start = _start(pair.halves[1], target)
     width = target.make.width
-    most = int(np.clip(MAX_NUMBERS // (width * target.make.groups * len(pair.waiting)), 1, MAX_POSITIONS))
+    most = int(np.clip(MAX_NUMBERS // (width * target.make.groups * len(pair.waiting)), 1, pains.positions))
     rows = [
         _rows(target, start, wanted, found, number, most)
         for number, (wanted, found) in enumerate(pair.waiting)
     ]
-    folds = [total_of(one.moments() for one in rows[part::FOLDS]) for part in range(min(FOLDS, len(rows)))]
+    parts = min(FOLDS, len(rows)) if pains.tried else 1
+    folds = [total_of(one.moments() for one in rows[part::parts]) for part in range(parts)]
     start = start[:, :, : target.fitted]
-    best = fit(folds, start, biased=bias_input(target.node) is not None)
+    biased = bias_input(target.node) is not None
+    best = fit(folds, start, biased=biased) if pains.tried else fit_roughly(folds[0], start, biased=biased)
     count = sum(fold.count for fold in folds)
     repair = Repair(target.node.name, best.before, best.error, best.strength, count, width)
-    return _refined(best, total_of(folds), rows, start, target.bounds), repair
+    return _refined(best, total_of(folds), rows, start, target.bounds, pains.refinements), repair
 
 
 def _refined(
-    best: Fit, total: Moments, rows: list[_Rows], start: Floats, bounds: tuple[float, float] | None
+    best: Fit,
+    total: Moments,
+    rows: list[_Rows],
+    start: Floats,
+    bounds: tuple[float, float] | None,
+    times: int,
 ) -> Fit:
-    for _ in range(REFINEMENTS):
+    for _ in range(times):
         if bounds is None or best.bias is None:
             break
         aims = [one.moved(best.weights, best.bias, bounds) for one in rows]
@@ -256,7 +182,7 @@ def _products(columns: Array, weights: Floats) -> Array:
     return made
 
 
-def _rows(target: _Target, start: Floats, wanted: Values, found: Values, number: int, most: int) -> _Rows:
+def _rows(target: Target, start: Floats, wanted: Values, found: Values, number: int, most: int) -> _Rows:
     goal, added = wanted[target.total], None
     if target.outputs is not None:
         goal = np.take(goal, target.outputs, axis=1 if target.make.kernel else -1)
@@ -271,13 +197,13 @@ def _rows(target: _Target, start: Floats, wanted: Values, found: Values, number:
     return _Rows(columns[:, :, : target.fitted], goals, added)
 
 
-def _start(half: Half, target: _Target) -> Floats:
+def _start(half: Half, target: Target) -> Floats:
     weights = numpy_helper.to_array(half.constant(target.node.input[1]))
     rows: Floats = target.make.arrange(as_rows(target.node, weights)).astype(np.float64)
     return rows
 
 
-def _changed(half: Half, target: _Target, found: Fit) -> list[onnx.TensorProto]:
+def _changed(half: Half, target: Target, found: Fit) -> list[onnx.TensorProto]:
     name = target.node.input[1]
     shape = tuple(half.constant(name).dims)
     changed = []

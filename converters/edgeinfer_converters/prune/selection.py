@@ -12,6 +12,7 @@ from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.macs import macs_of as macs_of_node
 from edgeinfer_converters.graph.shapes import Shape
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.prune.elimination import Indices
 from edgeinfer_converters.prune.groups import Group, Grouping, Lane
 
 Mask = npt.NDArray[np.bool_]
@@ -60,6 +61,14 @@ def select(view: GraphView, grouping: Grouping, kept: Kept) -> Selection:
                 masks[lane.axis] = _without(masks.get(lane.axis, _whole(view, lane)), lane, stays)
     _check(view, activations)
     return Selection(activations, constants)
+
+
+def left_outputs(view: GraphView, grouping: Grouping, kept: Mapping[str, Indices]) -> dict[str, Indices]:
+    """By node the outputs that a selection leaves, for those that lose some."""
+    masks = select(view, grouping, {name: one.tolist() for name, one in kept.items()}).activations
+    return {
+        node.name: masks[node.output[0]][1].nonzero()[0] for node in view.nodes if node.output[0] in masks
+    }
 
 
 def macs_of(view: GraphView, grouping: Grouping, kept: Kept) -> int:

@@ -16,6 +16,12 @@ UNKNOWN = "–"
 MEANINGFUL_DROP = 0.2
 """A wider budget is none: drawn to scale it would press all points together."""
 
+PRUNED = """\
+Pruned models have channels removed: the percentage is the part of the multiply-accumulates that is gone. \
+Each is first tried with float weights, because that is quick, and is large as a file for that reason alone. \
+Only what keeps the allowed loss so is converted further. Between a part that is too much and one that is \
+not, the next one tried lies halfway."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -35,7 +41,8 @@ def candidates(report: Report) -> list[Candidate]:
         _candidate(f"{one.precision} (passed over)", "rejected", one, one.size_bytes)
         for one in report.rejected
     ]
-    chosen = _candidate(f"{report.model.precision} (chosen)", "chosen", report, report.model.size_bytes)
+    name = f"{report.model.precision}{_pruned(report)} (chosen)"
+    chosen = _candidate(name, "chosen", report, report.model.size_bytes)
     return [*_reference(report), *tried, chosen]
 
 
@@ -60,6 +67,7 @@ def section(report: Report) -> Element:
             "Each kind of model that could be made for this device, in the order of preference. The first "
             "that loses no more accuracy than allowed, and is not slower than your model, is chosen.",
         ),
+        element("p", PRUNED) if report.rejected and _is_pruned(report) else None,
         table("What is known of each model", heads, zip(*cells, strict=True), "".join(aligns)),
         _charts(report, found),
     )
@@ -69,6 +77,16 @@ def _candidate(name: str, kind: str, tried: Trial | Report, size_bytes: int) -> 
     comparison, speed = tried.comparison, tried.timing or tried.forecast
     metric = comparison.accuracy.converted if comparison.accuracy else None
     return Candidate(name, kind, size_bytes, metric, comparison, speed.converted_ms if speed else None)
+
+
+def _pruned(report: Report) -> str:
+    """The part of the work that is gone, where it was pruned."""
+    choices = [one.choice for one in report.decisions if one.what == "pruning"]
+    return f", {choices[0].split()[0]} pruned" if choices else ""
+
+
+def _is_pruned(report: Report) -> bool:
+    return bool(_pruned(report)) or any("pruned" in one.precision for one in report.rejected)
 
 
 def _reference(report: Report) -> list[Candidate]:

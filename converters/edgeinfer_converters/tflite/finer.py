@@ -89,17 +89,8 @@ def write_finer(
 
 
 def write_dynamic(at: Lowering, product: Product, result: str, compute: Callable[[int], int]) -> int:
-    """The result in floats. `compute` gives the product of a float input and a bias in float.
-
-    It ends where 8 bits would: the graph has no Relu or Clip any more that saturation stands in for.
-    """
+    """The result in floats. `compute` gives the product of a float input and a bias in float."""
     at.unrounded.add(result)
     outputs = product.weights.scales.size
     bias = np.zeros(outputs) if product.bias is None else product.bias
-    written = compute(at.graph.constant(bias.astype(np.float32), f"{product.name}_bias"))
-    scale, zero_point = product.result.scales[0], product.result.zero_points[0]
-    shape = at.graph.tensors[written].shape
-    for code, end in (("MAXIMUM", _LOWEST), ("MINIMUM", _LOWEST + _STEPS)):
-        bound = np.full((1,) * len(shape), (end - zero_point) * scale, np.float32)
-        written = at.add(code, [written, at.const(bound)], shape, "float32")
-    return written
+    return compute(at.graph.constant(bias.astype(np.float32), f"{product.name}_bias"))

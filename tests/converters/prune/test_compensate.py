@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -10,8 +12,8 @@ from onnx import helper
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune import compensate as module
-from edgeinfer_converters.prune.chain import left_outputs
-from edgeinfer_converters.prune.compensate import Repair, compensate
+from edgeinfer_converters.prune.compensate import ROUGH, THOROUGH, Pains, Repair, compensate
+from edgeinfer_converters.prune.selection import left_outputs
 from edgeinfer_converters.prune.surgery import keep_channels
 from tests.fixtures.graphs import bottlenecks, classifier, conv, filters, graph_of, run, samples_of
 from tests.fixtures.pruning import chosen, grouping_of
@@ -20,14 +22,14 @@ COUNT = 40
 
 
 def pruned_and_mended(
-    model: onnx.ModelProto, kept: dict[str, list[int]], *, biases_only: bool = False
+    model: onnx.ModelProto, kept: dict[str, list[int]], *, biases_only: bool = False, pains: Pains = THOROUGH
 ) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[Repair, ...]]:
     grouping = grouping_of(model)
     smaller = keep_channels(model, grouping, kept)
     arrays = {name: np.array(one) for name, one in kept.items()}
     left = left_outputs(GraphView(model), grouping, arrays)
     mended, repairs = compensate(
-        model, smaller, left, lambda: samples_of(model, COUNT), COUNT, biases_only=biases_only
+        model, smaller, left, lambda: samples_of(model, COUNT), COUNT, biases_only=biases_only, pains=pains
     )
     return smaller, mended, repairs
 
@@ -128,9 +130,18 @@ def test_what_a_relu_cuts_off_is_no_error(monkeypatch: pytest.MonkeyPatch) -> No
     ]
     model = add_biases(graph_of(nodes, (1, 4, 8, 8), {"w": first, "v": filters(4, 8, seed=1)}))
     _, mended, _ = pruned_and_mended(model, {"conv_a": [0, 1, 2, 3]})
-    monkeypatch.setattr(module, "REFINEMENTS", 0)
-    _, linear, _ = pruned_and_mended(model, {"conv_a": [0, 1, 2, 3]})
+    linear_only = replace(THOROUGH, refinements=0)
+    _, linear, _ = pruned_and_mended(model, {"conv_a": [0, 1, 2, 3]}, pains=linear_only)
     assert error(model, mended) < 0.97 * error(model, linear)
+
+
+def test_little_is_enough_for_an_idea() -> None:
+    model = residual()
+    kept = {grouping_of(model).groups[0].name: [0, 1, 2, 3, 4]}
+    smaller, mended, _ = pruned_and_mended(model, kept)
+    _, roughly, repairs = pruned_and_mended(model, kept, pains=replace(ROUGH, samples=20))
+    assert error(model, mended) < error(model, roughly) < error(model, smaller)
+    assert all(np.isfinite(one.strength) and one.rows <= 20 * ROUGH.positions for one in repairs)
 
 
 def test_a_sum_makes_up_for_its_other_side() -> None:

@@ -43,6 +43,19 @@ def test_noise_is_that_of_the_outputs(position: int) -> None:
     assert probe.noise({}) == pytest.approx(0, abs=1e-9)
 
 
+def test_another_model_differs_as_its_outputs_do() -> None:
+    model = residual()
+    probe = Probe(model, samples_of(model, COUNT), COUNT)
+    changed = scaled(model, 2, 0.5)
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    for tensor in other.graph.initializer:
+        if tensor.name in changed:
+            tensor.CopyFrom(changed[tensor.name])
+    assert probe.difference(other) == pytest.approx(probe.noise(changed), rel=1e-4)
+    assert probe.difference(model) == pytest.approx(0, abs=1e-9)
+
+
 def test_samples_wait_where_they_are_told_to() -> None:
     model = residual()
     probe = Probe(model, samples_of(model, COUNT), COUNT)

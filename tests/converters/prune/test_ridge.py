@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeinfer_converters.prune.moments import Moments, moments_of, total_of
-from edgeinfer_converters.prune.ridge import LAMBDAS, _path, fit
+from edgeinfer_converters.prune.ridge import LAMBDAS, _path, fit, fit_roughly
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -52,6 +52,28 @@ def test_errors_along_the_path_are_those_of_its_weights(seed: int, centred: bool
     test = moments_of(x[1::2], y[1::2]).covariances(centred=centred)
     expected = [test.error(path.at(strength)) for strength in LAMBDAS]
     np.testing.assert_allclose(path.errors(test), expected, rtol=1e-6, atol=1e-6)
+
+
+@given(seed=SEEDS)
+def test_a_rough_fit_is_near_the_best_one_where_there_are_many_rows(seed: int) -> None:
+    x, y, weights = linear(seed, 400, noise=0.5)
+    start = weights + np.random.default_rng(seed).normal(size=weights.shape)
+    best = fit(folds_of(x, y), start, biased=True)
+    rough = fit_roughly(moments_of(x, y), start, biased=True)
+    assert rough.before == pytest.approx(best.before, rel=0.05)
+    assert rough.error < best.error + 0.05 * best.before
+    assert rough.bias is not None
+    assert np.abs(rough.weights - best.weights).max() < 0.2
+
+
+def test_a_column_that_is_hardly_there_gets_no_giant_weights() -> None:
+    """It is there in two rows alone, and would explain all of their noise."""
+    x, y, weights = linear(0, 400, noise=0.5)
+    x[:, :, 0] = 0
+    x[[3, 7], :, 0] = 1e-3
+    found = fit(folds_of(x, y), weights, biased=True)
+    assert np.abs(found.weights).max() < 20 * np.abs(weights).max()
+    assert found.error <= found.before
 
 
 def test_few_noisy_samples_leave_the_weights_near_where_they_were() -> None:

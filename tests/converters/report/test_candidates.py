@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgeinfer.strict import replace
+from edgeinfer_converters.choose import Decision
 from edgeinfer_converters.evaluate import Accuracy
 from edgeinfer_converters.report import candidates
 from edgeinfer_converters.report.facts import Report
@@ -71,3 +72,17 @@ def test_estimated_times_have_a_heading_of_their_own() -> None:
     assert "time, estimated for raspberry-pi-4" in text_of(report)
     assert "measured here" not in text_of(report)
     assert "estimated" not in text_of(full_report())
+
+
+def test_what_was_pruned_is_told_apart_and_explained() -> None:
+    report = full_report()
+    tried = replace(report.rejected[0], precision="float32, 33.0% pruned")
+    gone = Decision(what="pruning", choice="9.4% of the multiply-accumulates removed", reason="channels: …")
+    pruned = replace(report, rejected=(tried,), decisions=(gone, *report.decisions))
+    names = [one.name for one in candidates.candidates(pruned)]
+    assert names[1:] == [
+        "float32, 33.0% pruned (passed over)",
+        f"{report.model.precision}, 9.4% pruned (chosen)",
+    ]
+    assert candidates.PRUNED in text_of(pruned)
+    assert "multiply-accumulates that is gone" not in text_of(report)

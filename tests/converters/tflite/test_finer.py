@@ -151,7 +151,7 @@ def test_a_large_last_product_has_floats_as_its_result(kind: str, monkeypatch: p
     fine, coarse = to_tflite(integers), in_8_bits(integers, monkeypatch)
     assert fine.work.integer_macs == fine.work.macs == coarse.work.macs
     assert fine.operators["CONV_2D"] == (1 if kind == "Gemm" else 2)
-    assert len(fine.data) < len(coarse.data) + 700  # the weights, of which there are more, are stored once
+    assert len(fine.data) < len(coarse.data) + 600
     wanted = np.stack([run(model, sample)[0] for sample in samples])
     better, plain = (np.stack([run_lite(made, sample)["y"] for sample in samples]) for made in (fine, coarse))
     # What varies, not where it lies: a step of the widest result is coarse for all others.
@@ -161,8 +161,8 @@ def test_a_large_last_product_has_floats_as_its_result(kind: str, monkeypatch: p
 
 
 @pytest.mark.parametrize("bounds", [(0.0, None), (0.0, 2.0)])
-def test_a_clamp_that_saturation_stands_for_is_kept(bounds: tuple[float, float | None]) -> None:
-    """SqueezeNet's last convolution has a Relu behind, which the integer graph has no more."""
+def test_clamps_that_no_kernel_has_come_behind(bounds: tuple[float, float | None]) -> None:
+    """SqueezeNet's last convolution has a Relu behind; there saturation alone would do for 8 bits."""
     model = autoencoder("Conv")
     model.graph.node[-1].op_type = "Clip"
     for name, bound in zip(("low", "high"), bounds, strict=True):
@@ -171,7 +171,7 @@ def test_a_clamp_that_saturation_stands_for_is_kept(bounds: tuple[float, float |
             model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(bound, np.float32), name))
     integers, samples = quantized_for(model)
     made = to_tflite(integers)
-    assert "Clip" not in {node.op_type for node in integers.graph.node}
+    assert [node.op_type for node in integers.graph.node].count("Clip") == 1
     assert made.operators["CONV_2D"] == 2
     assert made.operators.get("DEQUANTIZE", 0) == 1
     wanted, found = (
