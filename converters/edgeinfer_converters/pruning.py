@@ -194,7 +194,7 @@ class _Trials:
             self._pass_over(attempt.removed, fault or "the preferred precision loses too much then")
             self.passed_over.append(replace(result[2].chosen, note=_note(attempt)))
             return None
-        return _with(result, (attempt.decision,))
+        return _with(result, (attempt.decision, *_bound(result[2].chosen.comparison)))
 
     def _pass_over(self, removed: str, reason: str) -> None:
         choice = f"{removed} pruned"
@@ -252,6 +252,15 @@ def _fault(comparison: Comparison, max_drop: float) -> str:
     if comparison.agreement is None and worst is not None and worst < LEAST_SQNR_DB:
         return f"SQNR {worst:.1f} dB; without labelled data {LEAST_SQNR_DB:g} dB is asked for"
     return ""
+
+
+def _bound(comparison: Comparison) -> tuple[Decision, ...]:
+    """What the share was held against where there are no labelled data; nothing where there are."""
+    if comparison.accuracy is not None and comparison.accuracy.drop is not None:
+        return ()
+    kept = f"{LEAST_AGREEMENT:.0%} of equal answers" if comparison.agreement is not None else ""
+    reason = "there are no labelled data to hold --max-drop against"
+    return (Decision(what="kept to", choice=kept or f"SQNR of {LEAST_SQNR_DB:g} dB", reason=reason),)
 
 
 def _note(attempt: _Attempt) -> str:

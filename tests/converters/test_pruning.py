@@ -185,6 +185,20 @@ def test_what_a_pruned_model_is_held_to(
     assert bool(pruning._fault(found, 0.01)) is bool(fault)
 
 
+@pytest.mark.parametrize(
+    ("drop", "agreement", "told"),
+    [(0.005, 1.0, []), (None, 1.0, ["98% of equal answers"]), (None, None, ["SQNR of 20 dB"])],
+)
+def test_auto_says_what_it_kept_to_without_labels(
+    drop: float | None, agreement: float | None, told: list[str]
+) -> None:
+    accuracy = None
+    if drop is not None:
+        accuracy = Accuracy(metric="top-1", samples=9, converted=0.9 - drop, reference=0.9, drop=drop)
+    found = Comparison(samples=9, sqnr_db={"y": 40.0}, agreement=agreement, accuracy=accuracy)
+    assert [one.choice for one in pruning._bound(found)] == told
+
+
 def test_the_same_data_give_the_same_model(tmp_path: Path) -> None:
     first, second = (emit_pruned("0.3", PLANS, shop(tmp_path))[2].chosen.data for _ in range(2))
     assert first == second
