@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -21,8 +23,13 @@ from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.relay import Relay
 from edgeinfer_converters.quantize.residual import stream_terms
-from edgeinfer_converters.quantize.threads import ahead
+from edgeinfer_converters.quantize.threads import ahead, each
 from edgeinfer_converters.resume import Resumable
+
+Parts = Iterator[Mapping[str, Array]]
+"""The tensors of a sample, some at a time."""
+
+T = TypeVar("T")
 
 _Observer = HistogramObserver | ChannelObserver | GramObserver
 
@@ -93,13 +100,19 @@ class _Watch:
 
     def update_all(self, parts: Iterable[Mapping[str, Array]]) -> None:
         for values in parts:
-            for name, array in values.items():
-                for one in self._by_tensor[name]:
-                    one.update(array)
+            # Large and small ones for both threads; of a tensor both see nothing at the same time.
+            names = sorted(values, key=lambda name: values[name].nbytes)
+            for _ in each(partial(self._update, values), (names[::2], names[1::2])):
+                pass
+
+    def _update(self, values: Mapping[str, Array], names: Sequence[str]) -> None:
+        for name in names:
+            for one in self._by_tensor[name]:
+                one.update(values[name])
 
     def ranges(self, count: int) -> Ranges:
         histograms = {name: one for name, seen in self._histograms.items() if (one := seen.result())}
-        channels = {name: each for name, seen in self._channels.items() if (each := seen.result())}
+        channels = {name: wide for name, seen in self._channels.items() if (wide := seen.result())}
         return Ranges(histograms, count, Grams(self._grams), channels)
 
     def state(self) -> Mapping[str, Array]:
@@ -157,14 +170,33 @@ def stream(
     makes meanwhile: samples are read there, too. `progress` is called with 1 after each sample. `known`
     samples came before these. Raises what `observe` raises.
     """
-    for part in ahead(_parts(model, names, samples, total, known)):
+    for part in ahead(_in_parts(model, names, samples, total, known)):
         if part is None:
             progress(1)
         else:
             yield part
 
 
-def _parts(
+def look_at_each(
+    look: Callable[[Parts], T],
+    model: onnx.ModelProto,
+    names: tuple[str, ...],
+    samples: Iterable[Mapping[str, Array]],
+    *,
+    total: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[T]:
+    """What `look` makes of the parts of each sample, see `stream`; several samples run at the same time.
+
+    Raises what `observe` raises.
+    """
+    run = _Run(model, names, total)
+    for found in each(lambda numbered: look(run.parts(*numbered)), _numbered(samples)):
+        yield found
+        progress(1)
+
+
+def _in_parts(
     model: onnx.ModelProto,
     names: tuple[str, ...],
     samples: Iterable[Mapping[str, Array]],
@@ -172,20 +204,39 @@ def _parts(
     known: int,
 ) -> Iterator[Mapping[str, Array] | None]:
     """What `stream` gives, with None behind the last part of a sample."""
-    view = GraphView(model)
-    relay = Relay(model, names)
-    count = known
-    for sample in samples:
-        count += 1
-        where = f"calibration sample {count} of {max(total, count)}"
-        _check_sample(view, sample, where)
-        for part in relay.run(sample, where):
+    run = _Run(model, names, total)
+    for number, sample in _numbered(samples, known):
+        yield from run.parts(number, sample)
+        yield None
+
+
+def _numbered(
+    samples: Iterable[Mapping[str, Array]], known: int = 0
+) -> Iterator[tuple[int, Mapping[str, Array]]]:
+    """Samples and their numbers, behind those that are known. Raises DataError if there is none at all."""
+    number = known
+    for number, sample in enumerate(samples, known + 1):
+        yield number, sample
+    if not number:
+        raise DataError("there are no calibration samples", hint="give some tens of typical inputs")
+
+
+class _Run:
+    """Runs samples through a graph whose tensors `names` are asked for."""
+
+    def __init__(self, model: onnx.ModelProto, names: tuple[str, ...], total: int) -> None:
+        self._view = GraphView(model)
+        self._relay = Relay(model, names)
+        self._total = total
+
+    def parts(self, number: int, sample: Mapping[str, Array]) -> Parts:
+        """The tensors of a sample, checked."""
+        where = f"calibration sample {number} of {max(self._total, number)}"
+        _check_sample(self._view, sample, where)
+        for part in self._relay.run(sample, where):
             for name, values in part.items():
                 _check_finite(values, f"{where}: the activation `{name}`")
             yield part
-        yield None
-    if not count:
-        raise DataError("there are no calibration samples", hint="give some tens of typical inputs")
 
 
 def bounds(

@@ -17,6 +17,7 @@ from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, load_profile
 from edgeinfer.strict import replace
+from edgeinfer_converters import heap
 from edgeinfer_converters.advice import advice
 from edgeinfer_converters.choose import Decision, make_plans
 from edgeinfer_converters.data import Data
@@ -24,7 +25,6 @@ from edgeinfer_converters.emit import EmittedModel, Outcome, Workshop
 from edgeinfer_converters.furnish import furnish
 from edgeinfer_converters.golden import golden_members, tolerance_db
 from edgeinfer_converters.graph.shapes import infer_shapes
-from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.options import BuildOptions
 from edgeinfer_converters.oriented import TurnedSamples, device_spec
 from edgeinfer_converters.pack import Parcel, pack
@@ -38,7 +38,7 @@ from edgeinfer_converters.provenance import (
     tool_versions,
 )
 from edgeinfer_converters.pruning import emit_pruned
-from edgeinfer_converters.quantize.share import integer_share
+from edgeinfer_converters.quantize.share import integer_share, stated_share
 from edgeinfer_converters.report import (
     BundleFacts,
     IntegerFacts,
@@ -58,6 +58,7 @@ HOST = "host"
 
 def build(options: BuildOptions) -> Report:
     """Make a bundle. Raises EdgeInferError, and then nothing was written."""
+    heap.share()
     check_destinations(options)
     key = _key(options)
     host = detect_host()
@@ -67,7 +68,7 @@ def build(options: BuildOptions) -> Report:
     source = read_source(options.model)
     plans = make_plans(source.model_format, profile, options.wishes, quantized=source.quantized)
     workshops = furnish(options, source, plans, profile, file, host)
-    give_back()
+    heap.give_back()
     plan, workshop, outcome = emit_pruned(options.prune, plans, workshops)
     emitted = outcome.chosen
     spec = _with_threshold(workshop, emitted)
@@ -208,7 +209,7 @@ def _report(
         forecast=emitted.forecast,
         timing_note=_timing_note(workshop, parcel, emitted),
         next_step=_next_step(options, parcel, workshop.host),
-        integer=_integer(emitted),
+        integer=_integer(emitted, on_cpu=workshop.on_cpu),
         development_key="" if options.key else str(user_trust_folder() / DEVELOPMENT_NAME),
     )
 
@@ -244,6 +245,7 @@ def _write_details(
         labels=parcel.labels,
         samples=data.verification,
         count=data.verification_count,
+        on_cpu=workshop.on_cpu,
     )
     options = dataclasses.replace(workshop.options, threads=1)
     source = workshop.source
@@ -253,13 +255,14 @@ def _write_details(
     return report
 
 
-def _integer(emitted: EmittedModel) -> IntegerFacts | None:
+def _integer(emitted: EmittedModel, *, on_cpu: bool) -> IntegerFacts | None:
     if emitted.precision not in ("int8", "mixed"):
         return None
     if emitted.file.work is not None:
         work = emitted.file.work
         return IntegerFacts(macs=work.macs, integer_macs=work.integer_macs, float_nodes=work.floats)
-    found = integer_share(infer_shapes(onnx.load_from_string(emitted.data)))
+    share_of = integer_share if on_cpu else stated_share
+    found = share_of(infer_shapes(onnx.load_from_string(emitted.data)))
     return IntegerFacts(macs=found.macs, integer_macs=found.integer_macs, float_nodes=found.float_nodes)
 
 

@@ -17,19 +17,18 @@ from edgeinfer.host import Host
 from edgeinfer.places import cache_folder
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Integer, Profile
-from edgeinfer_converters.calibrate import bounds
 from edgeinfer_converters.choose import Candidate, Decision, Emitted, Plan
 from edgeinfer_converters.data import Data
 from edgeinfer_converters.estimate import Estimator, Forecast
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
+from edgeinfer_converters.integer_outputs import with_integer_outputs
 from edgeinfer_converters.local import local_options
 from edgeinfer_converters.measure import Timing, measure
 from edgeinfer_converters.model_file import PLAIN, ModelFile, write_model
 from edgeinfer_converters.oddities import Oddities
 from edgeinfer_converters.progress import announce, counted, track
 from edgeinfer_converters.quantize.noise import noise_meter
-from edgeinfer_converters.quantize.outputs import open_ranges, quantize_outputs
 from edgeinfer_converters.quantize.ranges import CHOICES, Method
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.shelf import Shelved, shelve
@@ -134,16 +133,11 @@ class Workshop:
             self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted, cache_folder()))
         return self._calibrations[0]
 
-    def with_integer_outputs(self, made: Int8Model) -> onnx.ModelProto:
-        """The quantized graph, with its tail in integers where the file is to give them."""
-        wanted = [value.name for value in made.quantized.graph.output if value.name in self.forms.integers]
-        unknown = open_ranges(made.quantized, wanted)
-        if not unknown:
-            return quantize_outputs(made.quantized, wanted, {})
+    def tailed(self, made: Int8Model) -> onnx.ModelProto:
+        """The quantized graph, with results in integers where the file is to give them."""
         samples = self._samples()
-        with counted(len(samples), "ranges of outputs") as advance:
-            seen = bounds(made.twin, unknown, inputs_of(samples), total=len(samples), progress=advance)
-        return quantize_outputs(made.quantized, wanted, seen)
+        inputs = partial(inputs_of, samples)
+        return with_integer_outputs(made, self.forms.integers, inputs, len(samples), counted)
 
     def write(self, graph: onnx.ModelProto, *, half: bool = False) -> ModelFile:
         """The file of a graph in the workshop's format. Raises ModelError."""
@@ -276,7 +270,7 @@ def _converted(workshop: Workshop, candidate: Candidate) -> _Converted:
         decisions = tuple(
             Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
         )
-        return _filed(workshop, workshop.with_integer_outputs(made), made.twin, decisions)
+        return _filed(workshop, workshop.tailed(made), made.twin, decisions)
     graph = onnx.load_from_string(workshop.prepared.read())
     return _filed(workshop, graph, half=candidate.precision == "float16")
 
@@ -291,6 +285,9 @@ def _filed(
 ) -> _Converted:
     file = workshop.write(graph, half=half)
     written_from = None if file.model_format == "onnx" else shelve(serialized(graph))
+    if file.narrowed:
+        lost = Decision(what="float64", choice="computed in float32", reason=file.narrowed)
+        decisions = (*decisions, lost)
     return _Converted(file, written_from, twin, decisions)
 
 

@@ -8,7 +8,7 @@ from edgeinfer.backends import BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import ModelError, UsageError
 from edgeinfer.frames import TensorInfo
 from edgeinfer.host import Host
-from edgeinfer.processing.spec import InputSpec, OutputSpec, PipelineSpec, TensorInput
+from edgeinfer.processing.spec import AnomalyOutput, InputSpec, OutputSpec, PipelineSpec, TensorInput
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.choose import Plan, same_instruction_set
 from edgeinfer_converters.data import Data, open_data
@@ -78,7 +78,12 @@ def _forms(
             hint="--format tflite --precision int8, with --calibration; or leave `dtype` out",
         )
     as_is = frozenset(one.name for one in spec.input if isinstance(one, TensorInput))
-    return Forms(as_is, taken | given)
+    if not isinstance(spec.output, AnomalyOutput):
+        return Forms(as_is, taken | given)
+    # The device compares the first output with the first input, number by number.
+    if outputs[0].shape[1:] == inputs[0].shape[1:]:
+        return Forms(as_is, taken | given, {outputs[0].name: inputs[0].name})
+    return Forms(as_is | {inputs[0].name}, taken | given)
 
 
 def _differs(wish: InputSpec | OutputSpec, tensor: TensorInfo) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import onnx
 
 from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import observe, stream
+from edgeinfer_converters.calibrate import look_at_each, observe
 from edgeinfer_converters.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.gemms import fold_factors
@@ -21,8 +22,9 @@ from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
+from edgeinfer_converters.quantize.divided import divide_gates
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
-from edgeinfer_converters.quantize.extremes import ChannelRanges
+from edgeinfer_converters.quantize.extremes import channel_ranges, merged
 from edgeinfer_converters.quantize.finite import check_weights
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
 from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
@@ -238,9 +240,8 @@ def _equalized(
     names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
     if not names:
         return graph, frozenset()
-    ranges = ChannelRanges(names)
     with progress(count, "equalizing channels") as advance:
-        for values in stream(graph, names, inputs(), total=count, progress=advance):
-            ranges.update(values)
-    opened, floats = open_gates(equalize(graph, ranges.result()), ranges.result())
-    return infer_shapes(opened), floats
+        look = partial(channel_ranges, names)
+        ranges = merged(look_at_each(look, graph, names, inputs(), total=count, progress=advance))
+    opened, floats = open_gates(equalize(graph, ranges), ranges)
+    return infer_shapes(divide_gates(infer_shapes(opened), ranges)), floats

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import onnx
 
@@ -19,6 +19,9 @@ from edgeinfer_converters.tflite.work import Work
 
 PLAIN = Forms()
 
+_NAMED = 3
+"""Operators that a reason names."""
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -26,7 +29,8 @@ class ModelFile:
 
     `layouts`: for inputs and outputs of a TFLite file how their axes lie, compared with the source model.
     `integers`: the inputs and outputs in integers where the source model has floats, with the type.
-    `work`: of a TFLite file that was written here.
+    `work`: of a TFLite file that was written here. `doubles`: the operators that it computes in float32 and
+    the source model in float64.
     """
 
     data: bytes
@@ -34,6 +38,13 @@ class ModelFile:
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     integers: Mapping[str, str] = field(default_factory=dict)
     work: Work | None = None
+    doubles: tuple[str, ...] = ()
+
+    @property
+    def narrowed(self) -> str:
+        """Why decimals are lost where the source model computes in float64; empty where none are."""
+        named = ", ".join(self.doubles[:_NAMED]) + (" and others" if len(self.doubles) > _NAMED else "")
+        return f"TFLite has no kernels for float64: {named} lose decimals" if self.doubles else ""
 
     def open(self, options: BackendOptions) -> AbstractContextManager[Backend]:
         """A backend that takes and gives tensors as the source model does. Raises ModelError."""
@@ -56,6 +67,7 @@ def write_model(
     """
     if model_format == "tflite":
         integers = forms.integers if is_quantized(graph) else {}
-        made = to_tflite(graph, forms=Forms(forms.as_is, integers), half_weights=half)
-        return ModelFile(made.data, "tflite", {**made.inputs, **made.outputs}, integers, made.work)
+        made = to_tflite(graph, forms=replace(forms, integers=integers), half_weights=half)
+        layouts = {**made.inputs, **made.outputs}
+        return ModelFile(made.data, "tflite", layouts, integers, made.work, made.doubles)
     return ModelFile(serialized(to_float16(graph) if half else graph), "onnx")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from onnx import helper
 
 from edgeinfer.errors import DataError, ModelError
 from edgeinfer_converters import resume
-from edgeinfer_converters.calibrate import bounds, observe
+from edgeinfer_converters.calibrate import bounds, look_at_each, observe, stream
 from edgeinfer_converters.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize import hessian, relay
@@ -262,7 +262,7 @@ def test_a_model_that_cannot_be_loaded() -> None:
 
 SCRIPT = """
 import pathlib, sys
-from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.calibrate import look_at_each, observe, stream
 from edgeinfer_converters.graph.prepare import prepare
 from tests.fixtures.graphs import samples_of
 from tests.fixtures.models import image_classifier
@@ -285,3 +285,28 @@ def test_memory_does_not_grow_with_the_number_of_samples() -> None:
 
     # 120 samples are 23 MB, and 90 MB with their activations.
     assert peak_kib(124) - peak_kib(4) < 10 * 1024
+
+
+def test_looking_at_each_sample_gives_what_was_found_in_their_order() -> None:
+    model = classifier()
+    samples = list(samples_of(model, 7))
+    name = model.graph.node[0].output[0]
+    told: list[int] = []
+
+    def look(parts: Iterator[Mapping[str, np.ndarray]]) -> bytes:
+        return b"".join(part[name].tobytes() for part in parts if name in part)
+
+    found = list(look_at_each(look, model, (name,), samples, total=7, progress=told.append))
+    wanted = [part[name].tobytes() for part in stream(model, (name,), samples, total=7) if name in part]
+    assert found == wanted
+    assert len(set(found)) == told.count(1) == 7
+
+
+def test_looking_at_a_sample_that_does_not_fit_names_it() -> None:
+    model = classifier()
+    samples = list(samples_of(model, 3))
+    samples[1] = {name: np.full_like(array, np.nan) for name, array in samples[1].items()}
+    with pytest.raises(DataError, match="sample 2 of 3"):
+        list(look_at_each(list, model, (), samples, total=3))
+    with pytest.raises(DataError, match="no calibration samples"):
+        list(look_at_each(list, model, (), [], total=0))

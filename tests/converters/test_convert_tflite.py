@@ -187,6 +187,24 @@ def test_what_tflite_lacks_becomes_onnx_unless_tflite_was_asked_for(
     assert not Path("out.eib").exists()
 
 
+def test_constants_of_float64_are_computed_in_float32_and_the_report_says_so(work: Path) -> None:
+    model = with_tail(image_classifier(), "Cast")
+    model.graph.node[-1].attribute.append(helper.make_attribute("to", onnx.TensorProto.DOUBLE))
+    model.graph.node[-1].output[0] = "double"
+    model.graph.node.append(helper.make_node("Mul", ["double", "factor"], ["scaled"], "scale"))
+    model.graph.node.append(
+        helper.make_node("Cast", ["scaled"], ["logits"], "back", to=onnx.TensorProto.FLOAT)
+    )
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([0.1]), "factor"))
+    onnx.save(model, work / "tiny.onnx")
+    assert build("--precision", "float32", *FORMAT, "--report", "report") == 0
+    report = json.loads((work / "report" / "report.json").read_bytes())
+    (said,) = (one for one in report["decisions"] if one["what"] == "float64")
+    assert said["choice"] == "computed in float32"
+    assert "tail, scale lose decimals" in said["reason"]
+    assert report["comparison"]["sqnr_db"]["logits"] > 100
+
+
 def test_two_builds_give_the_same_bytes(work: Path) -> None:
     assert build(*FORMAT, "--calibration", "cal") == 0
     first = Path("out.eib").read_bytes()

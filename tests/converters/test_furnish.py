@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from edgeinfer.errors import ModelError, UsageError
 from edgeinfer.host import Host, detect_host
@@ -19,7 +20,7 @@ from edgeinfer_converters.options import BuildOptions
 from edgeinfer_converters.resolve import PipelineFile
 from edgeinfer_converters.source import read_source
 from tests.fixtures.data import IMAGE_TOML, pipeline
-from tests.fixtures.models import image_classifier
+from tests.fixtures.models import image_classifier, model_of
 
 PI = load_profile("raspberry-pi-4")
 LABELS = ("cat", "dog", "owl")
@@ -30,6 +31,17 @@ version = "1.0.0"
 task = "raw"
 [[input]]
 kind = "tensor"
+"""
+
+
+ANOMALY_TOML = """
+[model]
+name = "tiny"
+version = "1.0.0"
+task = "anomaly"
+[[input]]
+kind = "image"
+size = [16, 16]
 """
 
 
@@ -97,3 +109,23 @@ def test_a_model_that_does_not_run_is_named(options: BuildOptions) -> None:
     onnx.save(model, options.model)
     with pytest.raises(ModelError, match=r"m\.onnx"):
         furnished(options)
+
+
+@pytest.mark.parametrize(("shape", "alike"), [((1, 3, 16, 16), {"rebuilt": "image"}), ((1, 768), {})])
+def test_what_an_anomaly_compares_lies_alike(
+    options: BuildOptions, shape: tuple[int, ...], alike: dict[str, str]
+) -> None:
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Reshape", ["c", "shape"], ["rebuilt"]),
+    ]
+    weights = {
+        "w": np.random.default_rng(0).normal(size=(3, 3, 3, 3)).astype(np.float32),
+        "shape": np.array(shape),
+    }
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, (1, 3, 16, 16))
+    rebuilt = helper.make_tensor_value_info("rebuilt", TensorProto.FLOAT, shape)
+    onnx.save(model_of(nodes, [image], [rebuilt], weights), options.model)
+    forms = furnished(options, ANOMALY_TOML)[0].forms
+    assert forms.alike == alike
+    assert forms.as_is == (frozenset() if alike else {"image"})

@@ -7,7 +7,7 @@ import pytest
 
 from edgeinfer.backends import BackendOptions, ModelFormat
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.model_file import write_model
+from edgeinfer_converters.model_file import ModelFile, write_model
 from edgeinfer_converters.tflite import Forms
 from tests.fixtures.graphs import classifier, run, samples_of
 from tests.fixtures.lite import node_model, normal
@@ -35,6 +35,14 @@ def test_an_input_that_keeps_its_order() -> None:
     assert write_model(model, "tflite").layouts[name] == (0, 2, 3, 1)
     assert write_model(model, "tflite", forms=Forms(frozenset({name}))).layouts[name] == (0, 1, 2, 3)
     assert write_model(model, "onnx").layouts == {}
+
+
+def test_decimals_that_are_lost() -> None:
+    names = ("one", "two", "three", "four")
+    assert ModelFile(b"", "tflite").narrowed == ""
+    assert ModelFile(b"", "tflite", doubles=names[:1]).narrowed.endswith("float64: one lose decimals")
+    several = ModelFile(b"", "tflite", doubles=names)
+    assert several.narrowed.endswith("one, two, three and others lose decimals")
 
 
 def test_what_a_format_has_no_equal_for() -> None:

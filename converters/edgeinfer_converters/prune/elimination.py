@@ -65,7 +65,25 @@ def damped(gram: Floats, rows: int) -> Floats:
     """
     squares = np.diagonal(gram)
     ridge = max(RIDGE, gram.shape[0] / max(rows, 1))
-    return gram + np.diag(ridge * squares + 1e-6 * ridge * float(squares.mean()) + 1e-30)
+    found = gram + np.diag(ridge * squares + 1e-6 * ridge * float(squares.mean()) + 1e-30)
+    return found if _is_definite(found) else _lifted(found)
+
+
+def _lifted(gram: Floats) -> Floats:
+    """Made definite: what columns far from zero lose in their sums can be more than others hold."""
+    unit = max(float(np.diagonal(gram).mean()), 1e-30) * np.eye(len(gram))
+    steps = [10.0**exponent for exponent in range(-6, 0)]
+    enough = next((step for step in steps if _is_definite(gram + step * unit)), 1.0)
+    lifted: Floats = gram + 10 * enough * unit
+    return lifted
+
+
+def _is_definite(gram: Floats) -> bool:
+    try:
+        np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def eliminate(consumers: Sequence[Consumer], units: int) -> Elimination:

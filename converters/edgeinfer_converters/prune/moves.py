@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 
@@ -146,28 +148,28 @@ def tile(node: onnx.NodeProto, flow: Flow) -> str | None:
 
 def depth_to_space(node: onnx.NodeProto, flow: Flow) -> str | None:
     """Blocks of pixels are made of channels, which go together."""
-    source = flow.at(node.input[0])
-    if source is None:
-        return None
-    if source.axis != 1:
-        return "the channels lie on another axis than its own"
-    block = attribute(node, "blocksize", 1) ** 2
-    rows = source.ids.reshape(-1, block).T if _is_crd(node) else source.ids.reshape(block, -1)
-    flow.tie(rows, f"{node.op_type} `{node.name}`: pixels of a block go together")
-    flow.put(node.output[0], 1, rows[0])
-    return None
+
+    def pixels(ids: Indices, block: int) -> Indices:
+        rows = ids.reshape(-1, block).T if _is_crd(node) else ids.reshape(block, -1)
+        flow.tie(rows, f"{node.op_type} `{node.name}`: pixels of a block go together")
+        return np.asarray(rows[0])
+
+    return _in_blocks(node, flow, pixels)
 
 
 def space_to_depth(node: onnx.NodeProto, flow: Flow) -> str | None:
     """The pixels of a block become channels: in as many rounds, or (CRD) one channel after the other."""
+    return _in_blocks(node, flow, np.repeat if _is_crd(node) else np.tile)
+
+
+def _in_blocks(node: onnx.NodeProto, flow: Flow, moved: Callable[[Indices, int], Indices]) -> str | None:
+    """Channels on axis 1 that are moved, given with the number of pixels in a block."""
     source = flow.at(node.input[0])
     if source is None:
         return None
     if source.axis != 1:
         return "the channels lie on another axis than its own"
-    block = attribute(node, "blocksize", 1) ** 2
-    made = np.repeat(source.ids, block) if _is_crd(node) else np.tile(source.ids, block)
-    flow.put(node.output[0], 1, made)
+    flow.put(node.output[0], 1, moved(source.ids, attribute(node, "blocksize", 1) ** 2))
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 
@@ -17,31 +19,36 @@ _GROUPED = "the groups of a convolution lose channels alike"
 
 def conv(node: onnx.NodeProto, flow: Flow) -> str | None:
     """Ordinary, grouped and depthwise convolutions of any rank."""
+    return _convolution(node, flow, _direct)
+
+
+def conv_transpose(node: onnx.NodeProto, flow: Flow) -> str | None:
+    """Transposed convolutions, whose weights have the input channels first."""
+    return _convolution(node, flow, _transposed)
+
+
+def _convolution(
+    node: onnx.NodeProto, flow: Flow, other: Callable[[onnx.NodeProto, Flow], None]
+) -> str | None:
+    """A depthwise convolution, which is the same in both directions, or the `other`."""
     why = _fault(node, flow) or _axis_fault(node, flow, 1)
-    if why is not None:
-        return why
+    if why is None:
+        (_depthwise if _is_depthwise(node, flow) else other)(node, flow)
+    return why
+
+
+def _direct(node: onnx.NodeProto, flow: Flow) -> None:
     group, outputs = attribute(node, "group", 1), flow.view.shapes[node.input[1]][0]
-    if _is_depthwise(node, flow):
-        _depthwise(node, flow)
-        return None
     source = flow.at(node.input[0])
     if source is not None:
         _consume(node, flow, source, 1, _tied(source.ids, group, flow)[0])
     made = flow.classes.new(outputs)
     _tied(made, group, flow)
     _produce(node, flow, 1, made, Stretch(node.input[1], 0, made))
-    return None
 
 
-def conv_transpose(node: onnx.NodeProto, flow: Flow) -> str | None:
-    """Transposed convolutions, whose weights have the input channels first."""
-    why = _fault(node, flow) or _axis_fault(node, flow, 1)
-    if why is not None:
-        return why
+def _transposed(node: onnx.NodeProto, flow: Flow) -> None:
     group, share = attribute(node, "group", 1), flow.view.shapes[node.input[1]][1]
-    if _is_depthwise(node, flow):
-        _depthwise(node, flow)
-        return None
     source = flow.at(node.input[0])
     if source is not None:
         _tied(source.ids, group, flow)
@@ -49,7 +56,6 @@ def conv_transpose(node: onnx.NodeProto, flow: Flow) -> str | None:
     made = flow.classes.new(share * group)
     by_group = _tied(made, group, flow)
     _produce(node, flow, 1, made, Stretch(node.input[1], 1, by_group[0]))
-    return None
 
 
 def gemm(node: onnx.NodeProto, flow: Flow) -> str | None:

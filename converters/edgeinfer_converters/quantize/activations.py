@@ -13,6 +13,9 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
 from edgeinfer_converters.quantize.operators import clamp_bounds
 
+SURE = 8.0
+"""A sigmoid of more is within 0.0004 of 1, one of less than its negative of 0."""
+
 Function = Callable[[Array], Array]
 
 
@@ -29,6 +32,8 @@ def activation_behind(view: GraphView, name: str) -> Activation:
     readers = view.readers.get(name, ())
     if name in view.outputs:
         return IDENTITY
+    if len(readers) == 1 and readers[0].op_type == "Sigmoid" and is_standard(readers[0]):
+        return SIGMOID
     if len(readers) == 1:
         bounds = clamp_bounds(readers[0], view)
         return IDENTITY if bounds is None else clamp(*bounds)
@@ -61,6 +66,7 @@ def _gate(values: Array) -> Array:
 
 
 IDENTITY = Activation(lambda values: values, np.ones_like)
+SIGMOID = Activation(_gate, lambda values: _gate(values) * (1 - _gate(values)))
 SILU = Activation(
     lambda values: values * _gate(values),
     lambda values: _gate(values) * (1 + values * (1 - _gate(values))),

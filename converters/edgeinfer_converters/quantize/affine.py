@@ -73,7 +73,7 @@ def affine_of(low: float, high: float, form: Form) -> Affine:
         return Affine(normal_scale(bound / 127), form.middle, form)
     scale = normal_scale((high - low) / (form.high - form.low))
     zero_point = round(form.low - low / scale)
-    return Affine(scale, int(np.clip(zero_point, form.low, form.high)), form)
+    return Affine(scale, max(form.low, min(form.high, zero_point)), form)
 
 
 def normal_scale(scale: float) -> float:

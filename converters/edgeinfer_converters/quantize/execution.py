@@ -36,6 +36,8 @@ def open_session(model: bytes, *, pooled: bool = True) -> onnxruntime.InferenceS
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.enable_cpu_mem_arena = pooled
+    # Else all of a run's tensors would be one block, asked from the system and given back in every run.
+    options.enable_mem_pattern = pooled
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,3 +82,19 @@ class ChannelRanges:
         """By tensor; those of which nothing was seen are left out."""
         seen = {name: observer.result() for name, observer in self._observers.items()}
         return {name: extremes for name, extremes in seen.items() if extremes is not None}
+
+
+def channel_ranges(names: tuple[str, ...], parts: Iterable[Mapping[str, Array]]) -> Mapping[str, Extremes]:
+    """Those of the tensors `names`, which come in some parts among others."""
+    ranges = ChannelRanges(names)
+    for values in parts:
+        ranges.update(values)
+    return ranges.result()
+
+
+def merged(found: Iterable[Mapping[str, Extremes]]) -> Mapping[str, Extremes]:
+    """The extremes over several samples, by tensor, whatever the order of the samples."""
+    seen: dict[str, Extremes] = {}
+    for one in found:
+        seen |= {name: seen[name] | new if name in seen else new for name, new in one.items()}
+    return seen

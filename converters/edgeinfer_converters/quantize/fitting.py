@@ -53,6 +53,8 @@ def fit_weights(
 
 def _rounded(arranged: Floats, covariances: Floats, scales: Sequence[Floats], bound: int) -> list[Array]:
     """The integers for each of the scales: all at once, as if they were more outputs."""
+    if len(scales) == 1:
+        return [round_to_output(arranged, covariances, scales[0], bound=bound)]
     repeated = np.concatenate([arranged] * len(scales), axis=1)
     stored = round_to_output(repeated, covariances, np.concatenate(scales, axis=1), bound=bound)
     return np.split(stored, len(scales), axis=1)

@@ -3,7 +3,7 @@
 Quantization noise of different tensors hardly correlates, so that the noise of all of them is about the
 sum of what each makes alone; what one tensor makes is measured at the model's outputs, with everything
 else in float. Probabilities are measured in front of their Softmax or Sigmoid: where these are sure of
-themselves, noise does not show until it turns a decision.
+themselves, noise does not show until it turns a decision. How sure a Sigmoid is does not matter.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import onnxruntime
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import with_initializers
+from edgeinfer_converters.quantize.activations import SURE
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import open_session, run_session
@@ -35,17 +36,15 @@ class NoiseMeter:
 
     def of(self, scales: Mapping[str, Affine]) -> float:
         """The noise with the tensors of `scales` quantized."""
-        return self._of(with_rounding(self.model, scales))
+        return self._of(_bytes_of(with_rounding(with_logits(self.model), scales)))
 
     def of_model(self, quantized: onnx.ModelProto) -> float:
         """The noise of a model that was quantized from the one measured."""
-        return self._of(with_logits(quantized))
+        return self._of(_bytes_of(with_logits(quantized)))
 
-    def _of(self, model: onnx.ModelProto) -> float:
-        """The mean over the outputs of error to signal."""
-        noisy = list(
-            _run(open_session(model.SerializeToString(deterministic=True), pooled=False), self.samples)
-        )
+    def _of(self, model: bytes) -> float:
+        """The mean over the outputs of error to signal. Of bytes: the graph itself is gone by now."""
+        noisy = list(_run(open_session(model, pooled=False), self.samples))
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [
@@ -58,6 +57,11 @@ class NoiseMeter:
         return float(np.mean(ratios))
 
 
+def _bytes_of(model: onnx.ModelProto) -> bytes:
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
 def _finite(wanted: Array, found: Array) -> tuple[Array, Array]:
     """The values that count: what a mask has made infinite is no signal."""
     known = np.isfinite(wanted)
@@ -67,29 +71,42 @@ def _finite(wanted: Array, found: Array) -> tuple[Array, Array]:
 def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
-    measured = with_logits(model)
-    session = open_session(measured.SerializeToString(deterministic=True), pooled=False)
-    return NoiseMeter(measured, kept, list(_run(session, kept)))
+    session = open_session(_bytes_of(with_logits(model)), pooled=False)
+    return NoiseMeter(model, kept, list(_run(session, kept)))
 
 
 def with_logits(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with what its probabilities are made of as outputs instead of them."""
     view = GraphView(model)
-    names = dict.fromkeys(_in_front(value.name, view) for value in model.graph.output)
     changed = with_initializers(model, model.graph.initializer)
     changed.graph.ClearField("output")
-    changed.graph.output.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
-    )
+    names = dict.fromkeys(_in_front(value.name, view) for value in model.graph.output)
+    for name, is_logit in names:
+        measured = _limited(changed, name) if is_logit else name
+        value = onnx.helper.make_tensor_value_info(measured, onnx.TensorProto.FLOAT, None)
+        changed.graph.output.append(value)
     return changed
 
 
-def _in_front(name: str, view: GraphView) -> str:
-    producer = view.producers.get(name)
+def _in_front(name: str, view: GraphView) -> tuple[str, bool]:
+    """The tensor that an output is made of by what makes probabilities, and whether by a Sigmoid."""
+    producer, is_logit = view.producers.get(name), False
     while producer is not None and producer.op_type in _PROBABILITIES and producer.input[0] in view.floats:
         name = producer.input[0]
+        is_logit = is_logit or producer.op_type == "Sigmoid"
         producer = view.producers.get(name)
-    return name
+    return name, is_logit
+
+
+def _limited(model: onnx.ModelProto, name: str) -> str:
+    """Add to the graph a tensor that is another one clipped to what a Sigmoid distinguishes."""
+    limits = {f"{name}_{side}": bound for side, bound in (("unlikely", -SURE), ("likely", SURE))}
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.array(bound, np.float32), limit) for limit, bound in limits.items()
+    )
+    target = f"{name}_limited"
+    model.graph.node.append(onnx.helper.make_node("Clip", [name, *limits], [target], target))
+    return target
 
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:

@@ -96,6 +96,10 @@ def product_fault(node: onnx.NodeProto, view: GraphView) -> str | None:
     return None
 
 
+FUSED_CLAMPS = frozenset({(0.0, None), (0.0, 6.0), (-1.0, 1.0)})
+"""The bounds of clamps that TFLite's kernels apply to their own results."""
+
+
 def clamp_bounds(node: onnx.NodeProto, view: GraphView) -> tuple[float | None, float | None] | None:
     """The bounds of a Relu or Clip, None for an open one; None instead where they are not constant."""
     if not is_standard(node) or node.op_type not in CLAMPS:

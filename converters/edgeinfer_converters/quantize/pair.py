@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -21,8 +21,11 @@ from edgeinfer_converters.quantize.segments import Cut, Runner, Values
 from edgeinfer_converters.quantize.threads import each
 from edgeinfer_converters.quantize.timeline import Timeline
 
-_WORTHWHILE = 4
-"""Samples are added when as many times more of them fit."""
+_WORTHWHILE, _WORTHWHILE_TO_KEEP = 4, 2
+"""Samples are added when as many times more of them fit: here, or also at the next step if it is known."""
+
+_MANY = 16
+"""So many samples fit only where tensors are small against the memory for all of them."""
 
 Samples = Callable[[], Iterable[Mapping[str, Array]]]
 
@@ -74,31 +77,29 @@ class Pair:
         self._memory_bytes = memory_bytes
         self.waiting: list[list[Values]] = []
 
-    def advance(self, ends: Sequence[int]) -> None:
+    def advance(self, ends: Sequence[int], then: Sequence[int] | None = None) -> None:
         """Run both models up to these positions, the nodes there not included.
 
         Of each sample what later nodes read waits in `waiting`, and the results of the last node that ran.
+        With the next positions, `then`, no samples are begun anew that would have to be given up there.
         """
-        fitting = self._fitting(ends)
-        if (
-            not self.waiting
-            or fitting >= _WORTHWHILE * len(self.waiting)
-            or (fitting == self._count > len(self.waiting))
-        ):
-            self._fill(ends, fitting)
+        starts = [half.position for half in self.halves]
+        fitting, known = self._fitting(starts, ends), len(self.waiting)
+        most = fitting if then is None or not known else min(fitting, self._fitting(ends, then))
+        factor = _WORTHWHILE if then is None else _WORTHWHILE_TO_KEEP
+        if not known or most >= factor * known or most == self._count > known:
+            self._fill(ends, most)
         else:
             self.waiting = self.waiting[:fitting]
             self._run(ends)
         for half, end in zip(self.halves, ends, strict=True):
             half.position = end
 
-    def _fitting(self, ends: Sequence[int]) -> int:
-        """How many samples may wait at most on the way to `ends`."""
+    def _fitting(self, starts: Sequence[int], ends: Sequence[int]) -> int:
+        """How many samples may wait at most on the way from `starts` to `ends`."""
         size = 1
-        for half, sizes, end in zip(self.halves, self._sizes, ends, strict=True):
-            size += max(
-                _waiting_bytes(half.timeline, sizes, half.position), _waiting_bytes(half.timeline, sizes, end)
-            )
+        for half, sizes, *way in zip(self.halves, self._sizes, starts, ends, strict=True):
+            size += max(_waiting_bytes(half.timeline, sizes, position) for position in way)
         return int(np.clip(self._memory_bytes // size, 2, self._count))
 
     def _fill(self, ends: Sequence[int], count: int) -> None:
@@ -106,17 +107,23 @@ class Pair:
         needed = self._needed(ends)
 
         def both(one: Mapping[str, Array]) -> list[Values]:
-            return [copied(names, dict(one), runner) for names, runner in zip(needed, runners, strict=True)]
+            return list(each(lambda side: copied(needed[side], dict(one), runners[side]), (0, 1)))
 
-        self.waiting = list(each(both, islice(self._samples(), count)))
+        # A thread for each half, not for each sample: a session keeps memory for all its runs at a time.
+        self.waiting = [both(one) for one in islice(self._samples(), count)]
 
     def _run(self, ends: Sequence[int]) -> None:
-        for side, half in enumerate(self.halves):
-            runner = half.runner(half.position, ends[side])
-            advance = partial(copied, self._needed(ends)[side], runner=runner)
-            advanced = each(advance, (pair[side] for pair in self.waiting))
-            for pair, values in zip(self.waiting, advanced, strict=True):
-                pair[side] = values
+        needed = self._needed(ends)
+
+        def advance(side: int) -> None:
+            runner = self.halves[side].runner(self.halves[side].position, ends[side])
+            for pair in self.waiting:
+                pair[side] = copied(needed[side], pair[side], runner)
+
+        # Where tensors are wide, one half after the other: each session holds several of them.
+        narrow = len(self.waiting) >= _MANY
+        for _ in each(advance, (0, 1)) if narrow else map(advance, (0, 1)):
+            pass
 
     def _needed(self, ends: Sequence[int]) -> list[frozenset[str]]:
         """What waits before `ends` in each half: what is still read, and the last node's results."""

@@ -38,8 +38,8 @@ class Placement:
     `nodes`: names of integer operators. `tensors`: activations that are quantized, in topological order.
     `absorbed`: for the output of each integer operator that a clamp follows, that clamp's output.
     `leader`: for each quantized tensor the one whose scale it has. `floats`: products that stay float,
-    with the reason. `finals`: results of integer products that only floats are read from, where the runtime
-    gives integers only.
+    with the reason. `finals`: results of integer products that no other product follows. `integer_results`:
+    as it was asked for.
     """
 
     nodes: frozenset[str]
@@ -48,6 +48,7 @@ class Placement:
     leader: Mapping[str, str]
     floats: Mapping[str, str]
     finals: frozenset[str] = frozenset()
+    integer_results: bool = False
 
 
 def place(
@@ -63,16 +64,26 @@ def place(
     absorbed = dict(_absorbed(view, nodes))
     float_results = frozenset[str]() if integer_results else FLOAT_RESULT
     tensors = tuple(dict.fromkeys(_quantized(view, nodes, absorbed, float_results)))
-    finals = frozenset(_finals(view, nodes, tensors)) if integer_results else frozenset[str]()
-    return Placement(nodes, tensors, absorbed, _leaders(view, nodes, tensors), floats, finals)
+    finals = frozenset(_finals(view, products, tensors))
+    leaders = _leaders(view, nodes, tensors)
+    return Placement(nodes, tensors, absorbed, leaders, floats, finals, integer_results)
 
 
-def _finals(view: GraphView, nodes: frozenset[str], tensors: tuple[str, ...]) -> Iterator[str]:
+def _finals(view: GraphView, products: frozenset[str], tensors: tuple[str, ...]) -> Iterator[str]:
+    leading = _leading(view)
     for name in tensors:
         producer = view.producers.get(name)
-        read = any(reader.name in nodes for reader in view.readers.get(name, ()))
-        if producer is not None and producer.op_type in PRODUCTS and not read:
+        if producer is not None and producer.name in products and name not in leading:
             yield name
+
+
+def _leading(view: GraphView) -> set[str]:
+    """The tensors behind which a product follows somewhere."""
+    found: set[str] = set()
+    for node in reversed(view.nodes):
+        if node.op_type in PRODUCTS or any(name in found for name in node.output):
+            found.update(node.input)
+    return found
 
 
 def observed_tensors(view: GraphView) -> tuple[str, ...]:

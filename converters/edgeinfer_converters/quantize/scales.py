@@ -5,12 +5,15 @@ from __future__ import annotations
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
-from edgeinfer_converters.quantize.activations import IDENTITY, activation_behind
+from edgeinfer_converters.quantize.activations import IDENTITY, SURE, activation_behind
 from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
 from edgeinfer_converters.quantize.histogram import Histogram, merge
 from edgeinfer_converters.quantize.operators import data_inputs, is_move
 from edgeinfer_converters.quantize.placement import Placement
 from edgeinfer_converters.quantize.ranges import Method, Ranges, choose
+
+TFLITE_GATE = 255 / 256
+"""How far a gate opens with the scale of 1/256 that LOGISTIC's 8-bit kernel is specified with."""
 
 
 def choose_scales(
@@ -28,8 +31,10 @@ def choose_scales(
         # What the model says is not clipped: TFLite files have nine bits for it (`tflite.finer`).
         rule: Method = "minmax" if members[0] in placement.finals else method
         affine = choose(seen, form, rule, behind)
+        if members[0] in placement.finals and _is_logit(view, members[0]):
+            affine = affine_of(-SURE, SURE, form)
         if seen.minimum >= 0 and seen.maximum <= 1 and any(_is_gate(view, name) for name in members):
-            affine = affine_of(0.0, 1.0, form)
+            affine = affine_of(0.0, TFLITE_GATE if placement.integer_results else 1.0, form)
         chosen.update(dict.fromkeys(members, affine))
     return chosen
 
@@ -38,6 +43,12 @@ def _is_gate(view: GraphView, name: str) -> bool:
     """A sigmoid multiplies what may be large: a gate that is open must be 1, however rare that was."""
     producer = view.producers.get(name)
     return producer is not None and is_standard(producer) and producer.op_type == "Sigmoid"
+
+
+def _is_logit(view: GraphView, name: str) -> bool:
+    """A sigmoid makes a probability of it: what calibration data say is unlikely may yet be certain."""
+    readers = view.readers.get(name, ())
+    return bool(readers) and all(one.op_type == "Sigmoid" and is_standard(one) for one in readers)
 
 
 def _histograms(view: GraphView, ranges: Ranges, name: str, group: frozenset[str]) -> list[Histogram]:

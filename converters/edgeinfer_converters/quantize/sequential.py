@@ -6,6 +6,7 @@ The float model and the QDQ model advance side by side, from product to product.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 import numpy as np
 import onnx
@@ -38,8 +39,8 @@ def correct_biases(
     names = _correctable(reference, quantized)
     pair = _Biases(reference, quantized, samples, min(count, MAX_SAMPLES))
     constants = {tensor.name: tensor for tensor in corrected.graph.initializer}
-    for name in names:
-        pair.advance_to(name)
+    for name, following in zip_longest(names, names[1:]):
+        pair.advance_to(name, following)
         change = correction(pair.shifts(name))
         stored, applied = _changed_bias(corrected, constants, name, change)
         constants[stored.name].CopyFrom(stored)
@@ -95,9 +96,12 @@ class _Biases(Pair):
         )
         super().__init__(halves, samples, count, memory_bytes=MEMORY_BYTES)
 
-    def advance_to(self, name: str) -> None:
-        """Run both models up to the node `name`, it included."""
-        self.advance([_end(half, name) for half in self.halves])
+    def advance_to(self, name: str, following: str | None) -> None:
+        """Run both models up to the node `name`, it included; `following` comes next, if anything does."""
+        self.advance(self._ends(name), None if following is None else self._ends(following))
+
+    def _ends(self, name: str) -> list[int]:
+        return [_end(half, name) for half in self.halves]
 
     def shifts(self, name: str) -> Sequence[Shift]:
         """What is wrong with the node's output, by sample."""

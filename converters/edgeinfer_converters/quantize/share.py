@@ -1,4 +1,7 @@
-"""How much of a quantized model is integer when it runs: read from what ONNX Runtime makes of it."""
+"""How much of a quantized model is integer when it runs: read from what ONNX Runtime makes of it.
+
+Of accelerators such as TensorRT, which compute what the graph says, it is read from the graph itself.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.foreign import RUNTIME_ERRORS, short_reason
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.operators import PROVIDER
+from edgeinfer_converters.graph.view import GraphView
 
 INTEGER_KERNELS = frozenset(
     {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "QGemm", "QLinearConv", "QLinearMatMul"}
@@ -52,6 +56,23 @@ def integer_share(model: onnx.ModelProto) -> IntegerShare:
     floats = tuple(name for name in macs if name not in integer)
     counts = dict(sorted(Counter(node.op_type for node in nodes).items()))
     return IntegerShare(sum(macs.values()), sum(macs[name] for name in integer), floats, counts)
+
+
+def stated_share(model: onnx.ModelProto) -> IntegerShare:
+    """The share of multiply-accumulates whose factors are both dequantized integers.
+
+    TensorRT computes these in integers (NVIDIA TensorRT, "Working with Quantized Types": a quantizable layer
+    with DequantizeLinear before its inputs).
+    """
+    macs, view = count_macs(model), GraphView(model)
+    makers = {name: node.op_type for name, node in view.producers.items()}
+    integer = {
+        node.name
+        for node in view.nodes
+        if node.name in macs and all(makers.get(name) == "DequantizeLinear" for name in node.input[:2])
+    }
+    floats = tuple(name for name in macs if name not in integer)
+    return IntegerShare(sum(macs.values()), sum(macs[name] for name in integer), floats)
 
 
 def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -31,6 +31,7 @@ from edgeinfer_converters.quantize.fitting import fit_weights
 from edgeinfer_converters.quantize.guard import guard_float_products
 from edgeinfer_converters.quantize.hessian import Columns, Gram, columns_of
 from edgeinfer_converters.quantize.operators import (
+    FUSED_CLAMPS,
     PRODUCTS,
     bias_input,
     channel_axis,
@@ -183,7 +184,7 @@ class _Writer:
             clamp = self.view.producers[target]
             bounds = clamp_bounds(clamp, self.view)
             saturates = bounds and target in self.scales and clamps_like(self.scales[target], *bounds)
-            if saturates and not self._may_be_finer(target):
+            if saturates and not (self._may_be_finer(target) and bounds in FUSED_CLAMPS):
                 dropped[clamp.name] = source
         return dropped
 
@@ -210,7 +211,21 @@ class _Writer:
             emitter.add(written)
         for source, name in results:
             target = name if name in self.view.outputs and source != name else None
-            self._quantize(emitter, source, name, names, target=target)
+            clamp = self.view.producers[name]
+            if clamp.name in dropped and self._may_be_finer(name):
+                self._quantize(emitter, source, name, names)
+                self._clamp(emitter, clamp, names, target or emitter.free(f"{name}_clamped"))
+            else:
+                self._quantize(emitter, source, name, names, target=target)
+
+    def _clamp(self, emitter: Emitter, clamp: onnx.NodeProto, names: _Names, target: str) -> None:
+        """Write a clamp behind the integers that saturate for it: they may give way to floats."""
+        name = clamp.output[0]
+        written = onnx.NodeProto()
+        written.CopyFrom(clamp)
+        written.input[0], written.output[0] = names.floats[name], target
+        emitter.add(written)
+        names.floats[name] = target
 
     def _is_float(self, name: str) -> bool:
         """Whether a tensor exists in float too: then nobody but integer operators reads its integers."""

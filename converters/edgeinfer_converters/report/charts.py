@@ -148,7 +148,9 @@ def trade_off(points: Sequence[Point], x_name: str, y_name: str, limit: float | 
     places = [(_PLOT.x(one.x, xs), _PLOT.y(one.y, ys)) for one in points]
     for one, (x, y), lift in zip(points, places, _lifts(places), strict=True):
         left = x > _PLOT.width * 0.6  # or the label would leave the picture
-        label = _text(x + (-9 if left else 9), y + lift, one.label, "label", "end" if left else "start")
+        # A ring says already that it was passed over, and the words would not fit.
+        name = one.label.partition(" (")[0] if one.kind == "rejected" else one.label
+        label = _text(x + (-9 if left else 9), y + lift, name, "label", "end" if left else "start")
         extend(chart, _symbol(x, y, one.kind), label)
     return chart
 

@@ -19,7 +19,7 @@ from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.model_file import ModelFile
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.provenance import Provenance
-from edgeinfer_converters.quantize.share import IntegerShare, integer_share
+from edgeinfer_converters.quantize.share import IntegerShare, integer_share, stated_share
 from edgeinfer_converters.report.disagreement import Disagreements
 from edgeinfer_converters.report.facts import Details, MemoryFacts, Quality
 from edgeinfer_converters.report.kernels import float_nodes, kernel_counts, stored_bytes
@@ -40,6 +40,7 @@ class Subject:
     `written`: the graph that the file was written from.
 
     `spec` has its threshold learnt; `samples` can be iterated again and again, `count` are expected.
+    `on_cpu`: the device computes on its processor, not on an accelerator.
     """
 
     file: ModelFile
@@ -50,6 +51,7 @@ class Subject:
     labels: tuple[str, ...]
     samples: Iterable[Sample]
     count: int
+    on_cpu: bool = True
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _with_graphs(details: Details, subject: Subject) -> Details:
     memory = MemoryFacts(reference_bytes=stored_bytes(graph), converted_bytes=stored_bytes(emitted))
     if subject.precision not in ("int8", "mixed"):
         return replace(details, memory=memory)
-    share = integer_share(emitted) if subject.file.model_format == "onnx" else IntegerShare(0, 0, (), {})
+    share = _share(subject, emitted)
     few = itertools.islice(subject.samples, MAX_SAMPLES)
     with counted(min(MAX_SAMPLES, subject.count), "comparing layer by layer") as advance:
         inside = look_inside(graph, emitted, few, frozenset(share.float_nodes), progress=advance)
@@ -134,6 +136,12 @@ def _with_graphs(details: Details, subject: Subject) -> Details:
         float_nodes=float_nodes(emitted, share.float_nodes),
         kernels=kernel_counts(share.kernels),
     )
+
+
+def _share(subject: Subject, emitted: onnx.ModelProto) -> IntegerShare:
+    if subject.file.model_format != "onnx":
+        return IntegerShare(0, 0, ())
+    return integer_share(emitted) if subject.on_cpu else stated_share(emitted)
 
 
 def _shown(spec: PipelineSpec) -> PipelineSpec:

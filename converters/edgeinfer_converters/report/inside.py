@@ -97,6 +97,12 @@ def ranges(details: Details) -> Element | None:
     )
 
 
+_READ_FROM = {
+    True: "read from the graph that ONNX Runtime makes of the model on a processor",
+    False: "read from the model file",
+}
+
+
 def arithmetic(report: Report, details: Details) -> Element | None:
     """What is integer and what stayed float."""
     integer = report.integer
@@ -116,7 +122,7 @@ def arithmetic(report: Report, details: Details) -> Element | None:
         element(
             "p",
             f"{share:.1%} of the {integer.macs:,} multiply-accumulates, the bulk of the work, run in 8-bit "
-            "whole numbers: read from the graph that ONNX Runtime makes of the model on a processor.",
+            f"whole numbers: {_READ_FROM[bool(details.kernels)]}.",
         )
         if integer
         else None,

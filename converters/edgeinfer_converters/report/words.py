@@ -94,7 +94,10 @@ def metric_text(value: float, name: str) -> str:
 
 def amount_text(amount: float, name: str) -> str:
     """A loss or gain of a metric: of shares in points."""
-    return f"{amount * 100:.2g} points of {name}" if is_share(name) else f"{amount:.4f} {name}"
+    if not is_share(name):
+        return f"{amount:.4f} {name}"
+    points = f"{amount * 100:.2g}"
+    return f"{points} {'point' if points == '1' else 'points'} of {name}"
 
 
 def higher_is_better(name: str) -> bool:

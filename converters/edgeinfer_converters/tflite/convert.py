@@ -37,7 +37,8 @@ class TfliteModel:
     """A TFLite file.
 
     `inputs` and `outputs`: for each name the layout in which the file has it: its axis i is axis
-    `layout[i]` of the ONNX tensor. `operators`: how many of each kind.
+    `layout[i]` of the ONNX tensor. `operators`: how many of each kind. `doubles`: the nodes of the ONNX graph
+    that compute in float64, and in float32 here.
     """
 
     data: bytes
@@ -45,6 +46,7 @@ class TfliteModel:
     outputs: Mapping[str, Layout]
     operators: Mapping[str, int]
     work: Work
+    doubles: tuple[str, ...] = ()
 
 
 def to_tflite(model: onnx.ModelProto, *, forms: Forms = PLAIN, half_weights: bool = False) -> TfliteModel:
@@ -69,6 +71,7 @@ def to_tflite(model: onnx.ModelProto, *, forms: Forms = PLAIN, half_weights: boo
         outputs=dict(lowering.outputs),
         operators=dict(sorted(counts.items())),
         work=work_of(graph),
+        doubles=tuple(lowering.doubles),
     )
 
 
@@ -107,6 +110,8 @@ def _lower_node(node: Node, lowering: Lowering) -> None:
     if node.kind not in OPERATORS:
         raise UnsupportedError("no equal is known")
     OPERATORS[node.kind](node, lowering)
+    if any(lowering.facts.dtype(name) == np.float64 for name in node.outputs if name):
+        lowering.doubles.append(node.name)
 
 
 def _stand_in(node: Node, lowering: Lowering) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.layouts import Shape, channels_last
 from edgeinfer_converters.tflite.lowering import Lowering
+from edgeinfer_converters.tflite.steps import padded
 from edgeinfer_converters.tflite.windows import Pair, Window
 
 ONE = 1
@@ -51,15 +52,7 @@ def two_axes(window: Window) -> Window:
 
 def pad_image(at: Lowering, image: int, pads: Sequence[Pair], value: float = 0.0) -> int:
     """An image (N, spatial..., C) with borders; those of an 8-bit image can only be zero."""
-    if not any(before or after for before, after in pads):
-        return image
-    found = at.graph.tensors[image]
-    around = ((0, 0), *pads, (0, 0))
-    shape = [side + before + after for side, (before, after) in zip(found.shape, around, strict=True)]
-    if value == 0.0:
-        return at.add("PAD", [image, at.const(around)], shape, found.dtype, found.quant)
-    inputs = [image, at.const(around), at.const(value, found.dtype)]
-    return at.add("PADV2", inputs, shape, found.dtype)
+    return padded(at, image, ((0, 0), *pads, (0, 0)), value)
 
 
 def ordered(at: Lowering, image: int, window: Window) -> tuple[int, str]:

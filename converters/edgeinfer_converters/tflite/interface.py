@@ -28,10 +28,12 @@ class Forms:
     """How inputs and outputs are wanted.
 
     `as_is`: inputs in ONNX's order of axes. `integers`: inputs and outputs in int8 or uint8, by name.
+    `alike`: the input whose order of axes an output must have, by the output's name; their shapes are equal.
     """
 
     as_is: frozenset[str] = frozenset()
     integers: Mapping[str, str] = field(default_factory=dict)
+    alike: Mapping[str, str] = field(default_factory=dict)
 
 
 def add_inputs(lowering: Lowering, forms: Forms) -> None:
@@ -83,7 +85,10 @@ def add_outputs(lowering: Lowering, forms: Forms) -> None:
     Raises ModelError for outputs that are wanted as integers where the graph computes them in floats.
     """
     for value in lowering.view.model.graph.output:
-        layout = _output_layout(lowering, value.name)
+        if value.name in forms.alike:
+            layout = lowering.inputs[forms.alike[value.name]]
+        else:
+            layout = _output_layout(lowering, value.name)
         if value.name in forms.integers:
             tensor = _integers(lowering, value.name, layout, forms.integers[value.name])
         else:

@@ -5,14 +5,14 @@ The functions in `operators` lower one ONNX node each with the methods of `Lower
 - `read` gives a tensor's number, in float (or its own integer or boolean type) and in the layout that the
   kernel wants; transposes and dequantizations are written only where nothing cheaper will do, and once.
 - `stored` gives an 8-bit tensor as it is, where the kernel computes with integers.
-- `add` appends an operator; `write` says which ONNX tensor its result holds, in which layout.
+- `add` (of `Writer`) appends an operator; `write` says which ONNX tensor its result holds, in which layout.
 
 A Transpose writes no operator: it only changes the layout in which its result is said to be stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -25,34 +25,11 @@ from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import UnsupportedError
-from edgeinfer_converters.tflite.kernels import check_types
-from edgeinfer_converters.tflite.layouts import (
-    Layout,
-    Shape,
-    plain,
-    same_order,
-    stored_shape,
-    transposition,
-)
+from edgeinfer_converters.tflite.layouts import Layout, Shape, plain, transposition
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.qdq import QuantizedConstant, Sites
-from edgeinfer_converters.tflite.tensors import Graph, OptionValue, Quant
-
-_COMPUTED_AS = {
-    "float16": "float32",
-    "float64": "float32",
-    "bfloat16": "float32",
-    "int8": "int32",
-    "uint8": "int32",
-    "int16": "int32",
-    "uint16": "int32",
-    "uint32": "int64",
-}
-
-
-def computed_as(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The element type in which kernels compute what ONNX has in another."""
-    return np.dtype(_COMPUTED_AS.get(dtype.name, dtype))
+from edgeinfer_converters.tflite.tensors import Quant
+from edgeinfer_converters.tflite.writing import Writer, computed_as, narrowed
 
 
 @dataclass(frozen=True)
@@ -69,10 +46,12 @@ class Value:
 
 
 @dataclass
-class Lowering:
-    """A conversion under way. `integer_results`: the file gives its results in integers."""
+class Lowering(Writer):
+    """A conversion under way.
 
-    graph: Graph
+    `integer_results`: the file gives its results in integers. `doubles`: nodes that ONNX computes in float64.
+    """
+
     facts: Facts
     sites: Sites
     view: GraphView
@@ -81,8 +60,8 @@ class Lowering:
     values: dict[str, Value] = field(default_factory=dict)
     fused: set[str] = field(default_factory=set)
     unrounded: set[str] = field(default_factory=set)
+    doubles: list[str] = field(default_factory=list)
     integer_results: bool = False
-    _copies: dict[tuple[int, str, tuple[int, ...]], int] = field(default_factory=dict)
 
     # -- what is known
 
@@ -108,7 +87,7 @@ class Lowering:
         values = self.facts.constant(name) if name else None
         if values is None and name in self.sites.constants:
             return self.sites.constants[name].real()
-        return None if values is None else values.astype(computed_as(values.dtype), copy=False)
+        return None if values is None else narrowed(values)
 
     def need_constant(self, node: Node, index: int, what: str) -> Array:
         """The values of an input that must be constant. Raises UnsupportedError."""
@@ -159,38 +138,7 @@ class Lowering:
         """The tensor in another type."""
         return self.cast(self.read(name, layout), dtype)
 
-    def real(self, tensor: int) -> int:
-        """A tensor's values in the type that they are computed in: float32 if it is quantized."""
-        found = self.graph.tensors[tensor]
-        if found.quant is None:
-            return self.cast(tensor, computed_as(np.dtype(found.dtype)))
-        key = (tensor, "DEQUANTIZE", ())
-        if key not in self._copies:
-            self._copies[key] = self.add("DEQUANTIZE", [tensor], found.shape, "float32")
-        return self._copies[key]
-
     # -- writing
-
-    def add(
-        self,
-        code: str,
-        inputs: Sequence[int],
-        shape: Sequence[int],
-        dtype: str | np.dtype[Any],
-        quant: Quant | None = None,
-        /,
-        **options: OptionValue,
-    ) -> int:
-        """Append an operator of one result; returns the result's number.
-
-        Raises UnsupportedError where the kernel does not compute with the type of the first operand.
-        """
-        first = self.graph.tensors[inputs[0]]
-        check_types(code, first.dtype, quantized=first.quant is not None)
-        name = np.dtype(dtype).name
-        result = self.graph.tensor(f"{code.lower()}_{len(self.graph.operators)}", shape, name, quant)
-        self.graph.add(code, inputs, [result], **options)
-        return result
 
     def write(self, name: str, tensor: int, layout: Layout | None = None) -> None:
         """Say that a TFLite tensor holds an ONNX tensor, in a layout (ONNX's own by default)."""
@@ -199,67 +147,6 @@ class Lowering:
         self.values[name] = Value(tensor, plain(len(found.shape)) if layout is None else layout)
         if found.data is None and tensor not in self.graph.inputs:
             found.name = name
-
-    def const(self, values: Any, dtype: str | None = None) -> int:
-        """A constant of our own, such as a shape or an axis (int32 unless said otherwise)."""
-        array = np.asarray(values, dtype or (None if isinstance(values, np.ndarray) else np.int32))
-        return self.graph.constant(array, "constant")
-
-    def transpose(self, tensor: int, permutation: Sequence[int]) -> int:
-        """A tensor with its axes permuted; a reshape where only axes of length 1 change places."""
-        found = self.graph.tensors[tensor]
-        order = tuple(permutation)
-        if order == plain(len(order)):
-            return tensor
-        key = (tensor, "TRANSPOSE", order)
-        if key not in self._copies:
-            shape = stored_shape(found.shape, order)
-            if found.data is not None and found.quant is None:
-                self._copies[key] = self.graph.constant(found.data.transpose(order), found.name)
-            elif same_order(found.shape, plain(len(order)), order):
-                self._copies[key] = self.reshape(tensor, shape)
-            else:
-                self._copies[key] = self.add(
-                    "TRANSPOSE", [tensor, self.const(order)], shape, found.dtype, found.quant
-                )
-        return self._copies[key]
-
-    def reshape(self, tensor: int, shape: Sequence[int]) -> int:
-        """A tensor under another shape."""
-        found = self.graph.tensors[tensor]
-        sides = tuple(int(side) for side in shape)
-        if found.shape == sides:
-            return tensor
-        if found.data is not None and found.quant is None:
-            return self.graph.constant(found.data.reshape(sides), found.name)
-        inputs = [tensor, self.const(sides or np.zeros(0, np.int32))]
-        return self.add("RESHAPE", inputs, sides, found.dtype, found.quant, newShape=sides)
-
-    def reshape_anew(self, tensor: int) -> int:
-        """A copy of a tensor."""
-        found = self.graph.tensors[tensor]
-        inputs = [tensor, self.const(found.shape or np.zeros(0, np.int32))]
-        return self.add("RESHAPE", inputs, found.shape, found.dtype, found.quant, newShape=found.shape)
-
-    def cast(self, tensor: int, dtype: str | np.dtype[Any]) -> int:
-        """A tensor in another element type."""
-        found, name = self.graph.tensors[tensor], np.dtype(dtype).name
-        if found.dtype == name:
-            return tensor
-        if found.data is not None:
-            with np.errstate(all="ignore"):
-                return self.graph.constant(found.data.astype(name), found.name)
-        key = (tensor, f"CAST {name}", ())
-        if key not in self._copies:
-            self._copies[key] = self.add("CAST", [tensor], found.shape, name)
-        return self._copies[key]
-
-    def requantize(self, tensor: int, quant: Quant) -> int:
-        """An 8-bit tensor at another scale; floats become integers."""
-        found = self.graph.tensors[tensor]
-        if found.quant == quant:
-            return tensor
-        return self.add("QUANTIZE", [tensor], found.shape, "int8", quant)
 
     # -- integers
 
@@ -281,7 +168,7 @@ class Lowering:
     def _narrowed(self, tensor: int, wanted: np.dtype[Any]) -> int:
         """A result of small integers in their own type: so it wraps around as ONNX's does."""
         found = self.graph.tensors[tensor]
-        is_small = wanted.name in _COMPUTED_AS and wanted.kind in "iu"
+        is_small = wanted.kind in "iu" and computed_as(wanted) != wanted
         return self.cast(tensor, wanted) if is_small and found.quant is None else tensor
 
     def _constant(self, name: str, layout: Layout) -> int:

@@ -1,9 +1,12 @@
-"""Means of 8-bit tensors, as sums at another scale.
+"""Means of 8-bit tensors: sums at another scale, and convolutions.
 
 The 8-bit MEAN of LiteRT's own kernels, and of tflite-runtime 2.14 whatever its delegate, is off by a step
 where XNNPACK's is not; SUM is rounded alike everywhere, and takes as long. A sum of n numbers at n times
 the scale of the mean is stored as the same integers. What says so is a MUL by a one of the scale 1/n, which
 rounds nothing; where only products with constant weights read it the count goes into their scales instead.
+
+Means of small windows are depthwise convolutions whose weights are all alike: XNNPACK takes no
+AVERAGE_POOL_2D of 8 bits, LiteRT's own takes three to seven times as long, and cannot change the scale.
 """
 
 from __future__ import annotations
@@ -13,10 +16,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from edgeinfer_converters.tflite.images import ordered
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.tensors import Graph, Operator, Quant
+from edgeinfer_converters.tflite.windows import Window
 
 _PRODUCTS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
+
+_MOST_TAPS = 25
+"""Of XNNPACK's fast depthwise kernels; larger windows take ten times as long as AVERAGE_POOL_2D."""
+
+_WEIGHT = 127
 
 
 def write_mean(at: Lowering, source: int, axes: Sequence[int], shape: Sequence[int], target: Quant) -> int:
@@ -27,6 +37,45 @@ def write_mean(at: Lowering, source: int, axes: Sequence[int], shape: Sequence[i
     sums = at.add("SUM", [source, at.const(axes)], shape, "int8", total, keepDims=True)
     one = at.graph.constant(np.ones((1,), np.int8), "one", Quant.whole(1 / count, 0))
     return at.add("MUL", [sums, one], shape, "int8", target, fusedActivationFunction="NONE")
+
+
+def is_small(window: Window) -> bool:
+    """Whether XNNPACK has a fast kernel for depthwise convolutions of that window."""
+    return int(np.prod(window.kernel)) <= _MOST_TAPS
+
+
+def write_window_means(at: Lowering, image: int, window: Window, target: Quant) -> int:
+    """The means of an 8-bit image (N, H, W, C) in windows without gaps, at a scale; borders are zeros."""
+    source, padding = ordered(at, image, window)
+    found = at.graph.tensors[source]
+    if found.quant is None:
+        raise AssertionError("the image has a scale")
+    channels, step = found.shape[-1], 1 / (_WEIGHT * float(np.prod(window.kernel)))
+    weights = np.full((1, *window.kernel, channels), _WEIGHT, np.int8)
+    bias = Quant.whole(step * found.quant.scales[0], 0)
+    operands = [
+        source,
+        at.graph.constant(weights, "equal_weights", Quant.whole(step, 0)),
+        at.graph.constant(np.zeros(channels, np.int32), "no_bias", bias),
+    ]
+    sides = [
+        -(-side // stride) if padding == "SAME" else (side - size) // stride + 1
+        for side, size, stride in zip(found.shape[1:3], window.kernel, window.strides, strict=True)
+    ]
+    return at.add(
+        "DEPTHWISE_CONV_2D",
+        operands,
+        (found.shape[0], *sides, channels),
+        "int8",
+        target,
+        padding=padding,
+        strideH=window.strides[0],
+        strideW=window.strides[1],
+        dilationHFactor=1,
+        dilationWFactor=1,
+        depthMultiplier=1,
+        fusedActivationFunction="NONE",
+    )
 
 
 def with_counts_in_weights(graph: Graph) -> Graph:

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.moving import in_type
-from edgeinfer_converters.tflite.places import compute
+from edgeinfer_converters.tflite.steps import compute
 
 
 def largest(at: Lowering, tensor: int, count: int) -> tuple[int, int]:

@@ -6,52 +6,14 @@ are out of the range of their axis, which ONNX forbids, give another element or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 
-from edgeinfer.frames import Array
 from edgeinfer_converters.tflite.layouts import Layout, Shape, stored_shape
 from edgeinfer_converters.tflite.lowering import Lowering
-
-_FOLDED: Mapping[str, Callable[[Any, Any], Any]] = {
-    "ADD": np.add,
-    "FLOOR_DIV": np.floor_divide,
-    "FLOOR_MOD": np.mod,
-    "GREATER": np.greater,
-    "GREATER_EQUAL": np.greater_equal,
-    "LESS": np.less,
-    "LESS_EQUAL": np.less_equal,
-    "LOGICAL_AND": np.logical_and,
-    "MAXIMUM": np.maximum,
-    "MINIMUM": np.minimum,
-    "MUL": np.multiply,
-    "SUB": np.subtract,
-}
-_TELLING = frozenset({"GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"})
-_FUSING = frozenset({"ADD", "MUL", "SUB"})
-
-
-def compute(at: Lowering, code: str, one: int, other: Array) -> int:
-    """A kernel of two operands on a tensor and a constant of its type; both broadcast over four axes."""
-    left, right = at.graph.tensors[one], np.asarray(other, at.graph.tensors[one].dtype)
-    if left.data is not None:
-        return at.const(np.asarray(_FOLDED[code](left.data, right)))
-    shape = np.broadcast_shapes(left.shape, right.shape)
-    dtype = "bool" if code in _TELLING else left.dtype
-    options = {"fusedActivationFunction": "NONE"} if code in _FUSING else {}
-    return at.add(code, [one, at.const(right)], shape, dtype, **options)
-
-
-def select(at: Lowering, where: int, one: int, other: int) -> int:
-    """Elements of one tensor where a condition of at most its shape holds, of another elsewhere."""
-    condition, left, right = (at.graph.tensors[tensor] for tensor in (where, one, other))
-    if condition.data is not None and left.data is not None and right.data is not None:
-        return at.const(np.where(condition.data, left.data, right.data))
-    shape = np.broadcast_shapes(condition.shape, left.shape, right.shape)
-    return at.add("SELECT_V2", [where, one, other], shape, left.dtype, left.quant)
+from edgeinfer_converters.tflite.steps import compute, cut, select
 
 
 def from_start(at: Lowering, tensor: int, sides: Sequence[int]) -> int:
@@ -140,7 +102,4 @@ def by_axis(at: Lowering, numbers: int, axes: str, rank: int) -> dict[int, int]:
 
 def one_of(at: Lowering, numbers: int, place: int) -> int:
     """One of the numbers (n,), as (1,)."""
-    found = at.graph.tensors[numbers]
-    if found.data is not None:
-        return at.const(found.data[place : place + 1])
-    return at.add("SLICE", [numbers, at.const([place]), at.const([1])], (1,), found.dtype)
+    return cut(at, numbers, (place,), (1,))

@@ -14,6 +14,10 @@ from edgeinfer_converters.tflite.tensors import Quant
 
 _BIAS_LIMIT = 2**31 - 1
 
+_LARGEST_STEP = 128.0
+"""Of a sum, in steps of the result. XNNPACK refuses whole files from 256 on (operators/convolution-nhwc.c,
+requantization_scale), and results that are written finer have half the step."""
+
 
 @dataclass(frozen=True)
 class Product:
@@ -47,7 +51,8 @@ class Product:
 
 
 def integer_product(node: Node, at: Lowering, result: str) -> Product | None:
-    """How a product is computed with integers; None where its input, weights or result are floats.
+    """How a product is computed with integers; None where its input, weights or result are floats, or where a
+    single step of the sums would be many of the result.
 
     Weights must be symmetric int8, with a scale for each output channel or one for all.
     """
@@ -56,6 +61,8 @@ def integer_product(node: Node, at: Lowering, result: str) -> Product | None:
     if source is None or target is None or weights is None or node.inputs[0] not in at.values:
         return None
     if weights.integers.dtype != np.int8 or weights.zero_points.any():
+        return None
+    if float(weights.scales.max()) * source.scales[0] >= _LARGEST_STEP * target.scales[0]:
         return None
     name = node.input(2)
     bias = at.constant(name) if name else None

@@ -7,8 +7,11 @@ the odd one at the end); all else is a PAD operator before a VALID window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from edgeinfer.frames import Array
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.nodes import Node
 
@@ -70,3 +73,38 @@ def same_pads(image: Sequence[int], extents: Sequence[int], strides: Sequence[in
         total = max((-(-side // stride) - 1) * stride + extent - side, 0)
         found.append((total // 2, total - total // 2))
     return tuple(found)
+
+
+def to_the_end(window: Window, image: tuple[int, ...], result: tuple[int, ...]) -> Window:
+    """With `ceil_mode` the last window reaches beyond the image: borders behind."""
+    pads = []
+    for side, extent, stride, (before, after), count in zip(
+        image, window.extents, window.strides, window.pads, result, strict=True
+    ):
+        pads.append((before, max(after, (count - 1) * stride + extent - side - before)))
+    return replace(window, pads=tuple(pads))
+
+
+def is_larger(window: Window, image: tuple[int, ...]) -> bool:
+    """Whether a window is larger than the image with its borders."""
+    sides = zip(image, window.pads, window.extents, strict=True)
+    return any(side + before + after < extent for side, (before, after), extent in sides)
+
+
+def is_beyond(window: Window, image: tuple[int, ...]) -> bool:
+    """Whether there is a window with no value of the image."""
+    for axis, (side, extent, stride, pads) in enumerate(
+        zip(image, window.extents, window.strides, window.pads, strict=True)
+    ):
+        count = (side + sum(pads) - extent) // stride + 1
+        if not share(window, axis, side, count, (0, 0)).all():
+            return True
+    return False
+
+
+def share(window: Window, axis: int, side: int, count: int, border: Pair) -> Array:
+    """How many values of the image, and of borders that count, each window holds along one axis."""
+    places = np.arange(count)[:, None] * window.strides[axis] - window.pads[axis][0]
+    places = places + np.arange(window.kernel[axis]) * window.dilations[axis]
+    found: Array = ((places >= -border[0]) & (places < side + border[1])).sum(1)
+    return found

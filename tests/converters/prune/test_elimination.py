@@ -149,3 +149,19 @@ def test_few_rows_are_believed_less() -> None:
     np.testing.assert_allclose([one[0, 0] for one in added], [4 / 3, 0.1, 1e-3], rtol=1e-4)
     assert all(np.count_nonzero(one) == 4 for one in added)
     np.linalg.inv(damped(np.zeros((3, 3)), 0))
+
+
+def test_sums_that_lost_what_small_columns_hold() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 12)) * np.geomspace(1, 1e-4, 12)
+    gram = x.T @ x / len(x)
+    lost = rng.normal(size=gram.shape) * 1e-5
+    gram += lost + lost.T
+    assert np.linalg.eigvalsh(gram)[0] < 0
+    found = damped(gram, 100_000)
+    assert np.linalg.eigvalsh(found)[0] > 0
+    assert np.abs(found - gram).max() < 0.01
+    units = np.arange(12).reshape(12, 1)
+    result = eliminate([Consumer(found, rng.normal(size=(3, 12)), units, 1.0)], 12)
+    assert np.isfinite(result.errors).all()
+    assert (np.diff(result.errors) >= 0).all()

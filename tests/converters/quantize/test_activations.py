@@ -7,7 +7,14 @@ import pytest
 from onnx import helper
 
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.activations import IDENTITY, SILU, Activation, activation_behind, clamp
+from edgeinfer_converters.quantize.activations import (
+    IDENTITY,
+    SIGMOID,
+    SILU,
+    Activation,
+    activation_behind,
+    clamp,
+)
 from tests.fixtures.graphs import conv, filters, graph_of
 
 VALUES = np.linspace(-8, 8, 401).astype(np.float32)
@@ -22,7 +29,7 @@ def behind(*nodes: object) -> Activation:
     return activation_behind(GraphView(model), "a")
 
 
-@pytest.mark.parametrize("activation", [IDENTITY, SILU, clamp(0.0, 6.0), clamp(None, None)])
+@pytest.mark.parametrize("activation", [IDENTITY, SIGMOID, SILU, clamp(0.0, 6.0), clamp(None, None)])
 def test_slopes_are_those_of_the_function(activation: Activation) -> None:
     middle = VALUES + np.float32(0.013)
     step = np.float32(1e-3)
@@ -35,6 +42,11 @@ def test_silu() -> None:
     gate = helper.make_node("Sigmoid", ["a"], ["g"], "gate")
     assert behind(gate, helper.make_node("Mul", ["a", "g"], ["b"], "mul"), conv("b", "y", "v")) is SILU
     np.testing.assert_allclose(SILU.apply(VALUES), VALUES / (1 + np.exp(-VALUES)), atol=1e-6)
+
+
+def test_a_sigmoid_alone() -> None:
+    assert behind(helper.make_node("Sigmoid", ["a"], ["g"], "gate"), conv("g", "y", "v")) is SIGMOID
+    np.testing.assert_allclose(SIGMOID.apply(VALUES), 1 / (1 + np.exp(-VALUES)), atol=1e-6)
 
 
 def test_a_gate_that_others_read_is_no_silu() -> None:

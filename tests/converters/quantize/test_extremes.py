@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edgeinfer_converters.quantize.extremes import ChannelObserver, ChannelRanges, Extremes
+from edgeinfer_converters.quantize.extremes import (
+    ChannelObserver,
+    ChannelRanges,
+    Extremes,
+    channel_ranges,
+    merged,
+)
 
 VALUES = arrays(np.float32, (4, 3, 2), elements=st.floats(-1e6, 1e6, width=32))
 
@@ -78,3 +84,14 @@ def test_joined_extremes_hold_both() -> None:
     both = Extremes(LOW, HIGH) | Extremes(LOW - 1, HIGH - 1)
     np.testing.assert_array_equal(both.low, LOW - 1)
     np.testing.assert_array_equal(both.high, HIGH)
+
+
+def test_samples_are_merged_whatever_their_parts() -> None:
+    values = np.random.default_rng(0).normal(size=(5, 2, 3, 4, 4)).astype(np.float32)
+    samples = [[{"other": one}, {"x": one[:1]}, {"y": one[1:]}] for one in values]
+    found = merged(channel_ranges(("x", "y", "absent"), one) for one in samples)
+    assert set(found) == {"x", "y"}
+    for name, index in (("x", 0), ("y", 1)):
+        np.testing.assert_array_equal(found[name].low, values[:, index].min(axis=(0, 2, 3)))
+        np.testing.assert_array_equal(found[name].high, values[:, index].max(axis=(0, 2, 3)))
+    assert merged([]) == {}

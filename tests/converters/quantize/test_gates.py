@@ -13,7 +13,7 @@ from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.extremes import ChannelRanges, Extremes
-from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
+from edgeinfer_converters.quantize.gates import SHARES, gate_tensors, open_gates
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import conv, filters, graph_of, run, samples_of, sqnr_db
@@ -89,6 +89,34 @@ def test_weights_of_two_nodes_are_left_alone() -> None:
     ]
     model = add_biases(graph_of(nodes, (1, 4, 8, 8), {"w": filters()}))
     assert gate_tensors(GraphView(model)) == ()
+
+
+@pytest.mark.parametrize(("height", "most"), [(60.0, 0.2), (0.01, 1.0)])
+def test_few_levels_are_below_zero_where_channels_are_high(height: float, most: float) -> None:
+    """And many where they are as good as closed."""
+    model = gated(UNEVEN)
+    high = np.array([1000.0, height, height, height], np.float32)
+    result, _ = open_gates(model, {"a": Extremes(np.full(4, -5.0, np.float32), high)})
+    values = GraphView(result).constant("a_least")
+    share = -float(values)
+    assert share <= most
+    assert share > 0.4 or height > 1
+    assert 255 * share / (1 + share) == pytest.approx(round(255 * share / (1 + share)), abs=1e-4)
+
+
+def test_no_channel_leaves_the_range_of_an_opened_gate() -> None:
+    model = gated(UNEVEN)
+    result, floats = opened(model)
+    names = [node.output[0] for node in result.graph.node if node.op_type == "Clip"]
+    names += [node.output[0] for node in result.graph.node if node.name == "mul"]
+    assert floats
+    assert len(names) == 2
+    share = -float(GraphView(result).constant("a_least"))
+    bounds = dict(zip(names, (share, SHARES[0]), strict=True))
+    for values in stream(result, tuple(names), samples_of(result, 16), total=16):
+        for name, array in values.items():
+            assert array.max() <= 1 + 1e-5
+            assert array.min() >= -bounds[name] - 1e-6
 
 
 def test_closed_and_dead_channels() -> None:

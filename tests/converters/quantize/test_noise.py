@@ -100,3 +100,13 @@ def test_a_mask_of_infinities_makes_no_noise() -> None:
     meter = noise_meter(model, samples_of(model, 2))
     assert meter.of({}) == 0.0
     assert 0 < meter.of({"x": affine_of(-4, 4, U8)}) < 1e-3
+
+
+def test_how_sure_a_sigmoid_is_does_not_count() -> None:
+    """Logits that are cut off where the probability hardly changes any more make no noise."""
+    nodes = [helper.make_node("Mul", ["x", "many"], ["m"]), helper.make_node("Sigmoid", ["m"], ["y"])]
+    model = graph_of(nodes, (1, 4, 8, 8), {"many": np.array(20.0)})
+    meter = noise_meter(model, samples_of(model, 2))
+    cut, fine = (meter.of({"m": affine_of(-bound, bound, U8)}) for bound in (8.0, 80.0))
+    assert cut < fine / 10
+    assert fine > 0

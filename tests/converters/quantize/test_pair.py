@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 
 import numpy as np
 import onnx
@@ -12,7 +13,7 @@ from onnx import numpy_helper
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.quantize.pair import Half, Pair, copied, waiting_bytes
-from tests.fixtures.graphs import residual, run, samples_of
+from tests.fixtures.graphs import conv, filters, graph_of, residual, run, samples_of
 
 COUNT = 5
 
@@ -81,6 +82,37 @@ def test_little_memory_means_few_samples_and_more_of_them_where_tensors_are_smal
     plenty = Pair((half_of(model), half_of(model)), samples, COUNT, memory_bytes=10_000_000)
     plenty.advance((2, 2))
     assert len(plenty.waiting) == COUNT
+
+
+def bottle(neck: int) -> onnx.ModelProto:
+    """A wide convolution, `neck` narrow ones behind it, a wide one again."""
+    names = ["x", "wide", *(f"narrow{index}" for index in range(neck)), "y"]
+    weights = {"out": filters(32, 4), "in0": filters(1, 32), "again": filters(32, 1)}
+    weights |= {f"in{index}": filters(1, 1) for index in range(1, neck)}
+    used = ["out", *(f"in{index}" for index in range(neck)), "again"]
+    nodes = [conv(one, other, by) for one, other, by in zip(names, names[1:], used, strict=False)]
+    return graph_of(nodes, (1, 32, 8, 8), weights)
+
+
+@pytest.mark.parametrize(("neck", "looking", "filled"), [(2, True, 1), (2, False, 2), (3, True, 2)])
+def test_no_samples_are_begun_that_the_next_step_gives_up(neck: int, looking: bool, filled: int) -> None:
+    model = bottle(neck)
+    asked = 0
+
+    def samples() -> Iterable[Mapping[str, np.ndarray]]:
+        nonlocal asked
+        asked += 1
+        return samples_of(model, COUNT)
+
+    # Two samples fit where the wide tensor waits in both halves.
+    both = Pair((half_of(model), half_of(model)), samples, COUNT, memory_bytes=2 * 2 * 4 * 32 * 64 + 100)
+    ends = [(position, position) for position in range(1, len(model.graph.node) + 1)]
+    for end, following in zip_longest(ends, ends[1:]):
+        both.advance(end, following if looking else None)
+    assert asked == filled
+    assert len(both.waiting) == 2
+    for sample, (left, _) in zip(samples_of(model, 2), both.waiting, strict=True):
+        np.testing.assert_allclose(left["y"], run(model, sample)[0], rtol=1e-4, atol=1e-4)
 
 
 def test_what_waits_is_a_copy_and_only_what_is_needed() -> None:

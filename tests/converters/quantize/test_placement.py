@@ -122,3 +122,18 @@ def test_a_mask_of_infinities_is_added_in_float(value: float, *, integer: bool) 
     nodes = [conv("x", "a"), helper.make_node("Add", ["a", "mask"], ["b"], "masked"), conv("b", "y", "v")]
     view = GraphView(graph_of(nodes, PLANE, {"w": filters(), "v": filters(seed=1), "mask": mask}))
     assert ("masked" in place(view).nodes) is integer
+
+
+@pytest.mark.parametrize("integer_results", [False, True])
+def test_results_are_what_no_product_follows(integer_results: bool) -> None:
+    """A float operator between two products does not make the first one's result the model's."""
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Exp", ["a"], ["b"], "exp"),
+        conv("b", "c", "v"),
+        helper.make_node("Exp", ["c"], ["y"], "tail"),
+    ]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters(), "v": filters(seed=1)}))
+    placement = place(view, integer_results=integer_results)
+    assert {"a", "b", "c"} <= set(placement.tensors)
+    assert placement.finals == {"c"}

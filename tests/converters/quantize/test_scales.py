@@ -83,3 +83,44 @@ def test_a_gate_that_is_joined_with_more_gets_their_range() -> None:
     view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters(), "v": filters(into=8)}))
     scales = choose_scales(view, place(view), given(view, a=9.0), FORM, "minmax")
     assert scales["b"] == affine_of(-1.0, 9.0, FORM)
+
+
+def test_a_logit_reaches_from_unlikely_to_certain() -> None:
+    """Calibration saw no object: it must still be possible to be sure of one."""
+    nodes = [conv("x", "a"), helper.make_node("Sigmoid", ["a"], ["y"], "sigmoid")]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters()}))
+    scales = choose_scales(view, place(view), given(view, a=0.5), FORM, "mse")
+    assert scales["a"] == affine_of(-8.0, 8.0, FORM)
+
+
+def test_a_gate_in_front_of_a_product_keeps_its_range() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Sigmoid", ["a"], ["g"], "sigmoid"),
+        conv("g", "y", "v"),
+    ]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters(), "v": filters(seed=1)}))
+    scales = choose_scales(view, place(view), given(view, a=0.5), FORM, "minmax")
+    assert scales["a"] == affine_of(-1.0, 0.5, FORM)
+
+
+@pytest.mark.parametrize("integer_results", [False, True])
+def test_results_of_a_model_are_not_clipped(integer_results: bool) -> None:
+    """A rare large box is as much a result as the many small ones."""
+    nodes = [conv("x", "a"), helper.make_node("Exp", ["a"], ["y"], "exp")]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters()}))
+    values = np.append(np.random.default_rng(0).normal(0, 0.1, 100_000), 5.0).astype(np.float32)
+    ranges = Ranges({"x": histogram_of(values), "a": histogram_of(values)}, 1)
+    scales = choose_scales(view, place(view, integer_results=integer_results), ranges, FORM, "mse")
+    assert scales["x"].scale < scales["a"].scale
+    assert scales["a"] == affine_of(float(values.min()), 5.0, FORM)
+
+
+def test_a_gate_has_the_scale_of_the_kernel_that_computes_it() -> None:
+    model = silu()
+    view = GraphView(model)
+    signed = Form("int8", symmetric=False)
+    scales = choose_scales(view, place(view, integer_results=True), ranges_of(model), signed, "mse")
+    gates = [node.output[0] for node in view.nodes if node.op_type == "Sigmoid" and node.output[0] in scales]
+    assert gates
+    assert {(scales[name].scale, scales[name].zero_point) for name in gates} == {(1 / 256, -128)}

@@ -7,7 +7,7 @@ import pytest
 from edgeinfer.errors import ModelError
 from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.macs import count_macs
-from edgeinfer_converters.quantize.share import IntegerShare, integer_share
+from edgeinfer_converters.quantize.share import IntegerShare, integer_share, stated_share
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import classifier, ranges_of
 from tests.fixtures.models import doubler
@@ -41,3 +41,13 @@ def test_a_model_that_cannot_be_loaded() -> None:
     model.graph.node[0].op_type = "Frobnicate"
     with pytest.raises(ModelError, match="cannot load"):
         integer_share(model)
+
+
+def test_what_an_accelerator_reads_from_the_graph() -> None:
+    model = classifier()
+    form = Integer(activation="int8", symmetric_activation=True)
+    share = stated_share(quantize_int8(model, ranges_of(model), form, exclude=frozenset({"conv1"})))
+    assert share.float_nodes == ("conv1",)
+    assert share.share == pytest.approx(1 - count_macs(model)["conv1"] / share.macs)
+    assert share.kernels == {}
+    assert stated_share(model).share == 0.0

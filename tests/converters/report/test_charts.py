@@ -125,3 +125,12 @@ def test_long_names_keep_their_ends(name: str, length: int) -> None:
     assert len(cut) == length
     assert cut[0] == name[0]
     assert cut[-1] == name[-1]
+
+
+def test_labels_of_what_was_passed_over_are_short() -> None:
+    points = [
+        Point(0.2, 0.8, "float32, 41% pruned (passed over)", "rejected"),
+        Point(0.1, 0.9, "a", "chosen"),
+    ]
+    chart = charts.trade_off(points, "x", "y", None)
+    assert [one.text for one in found(chart, "text", "label")] == ["float32, 41% pruned", "a"]

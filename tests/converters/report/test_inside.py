@@ -36,3 +36,12 @@ def test_reasons_for_float() -> None:
     section = inside.arithmetic(full_report("why"), details("why"))
     assert section is not None
     assert "What stayed in decimals" in "".join(section.itertext())
+
+
+def test_where_the_share_was_read() -> None:
+    section = inside.arithmetic(full_report("why"), details("why"))
+    assert section is not None
+    assert "that ONNX Runtime makes of the model" in "".join(section.itertext())
+    section = inside.arithmetic(full_report("why"), replace(details("why"), kernels=()))
+    assert section is not None
+    assert "read from the model file" in "".join(section.itertext())

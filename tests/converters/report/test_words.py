@@ -67,6 +67,8 @@ def test_numbers_in_words() -> None:
     assert words.sqnr_text(40.0) == "typically 0.01 of the values' size off"
     assert words.metric_text(0.8309, "top-1") == "83.1%"
     assert words.metric_text(1.0, "AUC") == "1.0000"
+    assert words.amount_text(0.01, "top-1") == "1 point of top-1"
+    assert words.amount_text(0.02, "top-1") == "2 points of top-1"
     assert words.amount_text(0.0123, "mAP50-95") == "0.0123 mAP50-95"
 
 

@@ -146,3 +146,29 @@ def test_other_domains_are_named() -> None:
     model.opset_import.append(helper.make_opsetid("com.example", 1))
     with pytest.raises(ModelError, match=r"domain `com.example`"):
         to_tflite(model)
+
+
+def test_a_layer_that_is_clipped_far_below_its_sums_loads_and_is_right() -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "w1"], ["c1"], "conv1"),
+        helper.make_node("Conv", ["c1", "w2"], ["c2"], "conv2"),
+        helper.make_node("Clip", ["c2", "zero", "six"], ["r"], "clip"),
+        helper.make_node("Conv", ["r", "w3"], ["y"], "conv3"),
+    ]
+    constants = {
+        "w1": normal(8, 3, 1, 1, seed=1) * 1e4,
+        "w2": normal(8, 8, 1, 1, seed=2),
+        "w3": normal(4, 8, 1, 1, seed=3),
+        "zero": np.array(0.0, np.float32),
+        "six": np.array(6.0, np.float32),
+    }
+    model = model_of(nodes, {"x": normal(1, 3, 8, 8)}, ["y"], constants=constants)
+    graph = prepare(model, max_opset=21, max_ir_version=10)
+    samples = [{"x": normal(1, 3, 8, 8, seed=seed)} for seed in range(4)]
+    ranges = observe(graph, samples, total=4, progress=lambda count: None)
+    quantized = quantize_int8(graph, ranges, SIGNED, integer_results=True)
+    made = to_tflite(quantized)
+    assert made.operators["DEQUANTIZE"] >= 2
+    wanted = run(quantized, samples[0])[0]
+    found = run_lite(made, samples[0])["y"]
+    assert np.abs(found - wanted).max() < 0.1 * np.abs(wanted).max()

@@ -160,6 +160,29 @@ def test_a_large_last_product_has_floats_as_its_result(kind: str, monkeypatch: p
     assert sqnr_db(centred, better - shift) > sqnr_db(centred, plain - shift) + 6
 
 
+@pytest.mark.parametrize("bounds", [(0.0, None), (0.0, 2.0)])
+def test_clamps_that_no_kernel_has_come_behind(bounds: tuple[float, float | None]) -> None:
+    """SqueezeNet's last convolution has a Relu behind; there saturation alone would do for 8 bits."""
+    model = autoencoder("Conv")
+    model.graph.node[-1].op_type = "Clip"
+    for name, bound in zip(("low", "high"), bounds, strict=True):
+        model.graph.node[-1].input.append("" if bound is None else name)
+        if bound is not None:
+            model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(bound, np.float32), name))
+    integers, samples = quantized_for(model)
+    made = to_tflite(integers)
+    assert [node.op_type for node in integers.graph.node].count("Clip") == 1
+    assert made.operators["CONV_2D"] == 2
+    assert made.operators.get("DEQUANTIZE", 0) == 1
+    wanted, found = (
+        np.stack([outputs(sample) for sample in samples])
+        for outputs in (lambda one: run(model, one)[0], lambda one: run_lite(made, one)["y"])
+    )
+    assert found.min() >= bounds[0] - 1e-6
+    assert bounds[1] is None or found.max() <= bounds[1] + 1e-6
+    assert sqnr_db(wanted, found) > 25
+
+
 def test_rows_have_ranges_of_their_own() -> None:
     """A sample a thousand times as small beside a large one, which one range for both would swallow."""
     model = autoencoder("Gemm")

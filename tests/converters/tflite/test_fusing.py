@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from edgeinfer_converters.quantize.operators import FUSED_CLAMPS
+from edgeinfer_converters.tflite.fusing import FUSED
 from tests.fixtures.lite import check_agrees, model_of, normal
 
 BOUNDS = [((0.0, 6.0), "RELU6"), ((-1.0, 1.0), "RELU_N1_TO_1"), ((0.0, 1.0), None), ((0.0, 4.0), None)]
@@ -42,3 +44,7 @@ def test_an_output_is_not_changed() -> None:
     nodes = [helper.make_node("Add", ["x", "x"], ["s"]), helper.make_node("Relu", ["s"], ["r"])]
     array = normal(2, 3)
     check_agrees(model_of(nodes, {"x": array}, ["s", "r"]), {"x": array})
+
+
+def test_the_quantizer_knows_what_kernels_clamp() -> None:
+    assert FUSED.keys() == FUSED_CLAMPS

@@ -12,7 +12,7 @@ from edgeinfer.errors import ModelError
 from edgeinfer.frames import Quantization
 from edgeinfer.processing.quantization import dequantize
 from edgeinfer_converters.tflite import Forms, to_tflite
-from tests.fixtures.lite import Arrays, check_agrees, model_of, node_model, normal, run_onnx
+from tests.fixtures.lite import Arrays, check_agrees, model_of, node_model, normal, run_lite, run_onnx
 
 
 def test_an_image_is_channels_last_if_the_first_spatial_operator_wants_it_so() -> None:
@@ -120,3 +120,16 @@ def test_open_sides_are_named() -> None:
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "width"
     with pytest.raises(ModelError, match=r"`x` leaves dimension 2 .width. open"):
         to_tflite(model)
+
+
+@pytest.mark.parametrize("as_is", [True, False])
+def test_an_output_that_is_compared_with_an_input_lies_as_it_does(as_is: bool) -> None:
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("Reshape", ["c", "s"], ["y"])]
+    image = normal(1, 3, 4, 5)
+    constants = {"w": normal(3, 3, 1, 1, seed=1), "s": np.array([1, 3, 4, 5])}
+    model = model_of(nodes, {"x": image}, ["y"], constants=constants)
+    forms = Forms(frozenset({"x"} if as_is else ()), alike={"y": "x"})
+    made = to_tflite(model, forms=forms)
+    assert made.outputs["y"] == made.inputs["x"] == ((0, 1, 2, 3) if as_is else (0, 2, 3, 1))
+    found, wanted = run_lite(made, {"x": image})["y"], run_onnx(model, {"x": image})["y"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)

@@ -137,3 +137,64 @@ def test_a_multiplication_of_floats_is_no_count() -> None:
     graph.add("MUL", [x, graph.constant(np.ones(1, np.float32), "one")], [y])
     graph.outputs.append(y)
     assert [one.code for one in with_counts_in_weights(graph).operators] == ["MUL"]
+
+
+def pooled(shape: tuple[int, ...], scale: float, **attributes: Any) -> onnx.ModelProto:
+    """An image, rounded, and its means in windows, rounded again."""
+    nodes = [
+        *rounded("d", "x", "s"),
+        helper.make_node("AveragePool", ["d"], ["p"], "pool", **attributes),
+        *rounded("y", "p", "t"),
+    ]
+    constants: Arrays = {
+        "s": np.array(0.05, np.float32),
+        "t": np.array(scale, np.float32),
+        "z": np.array(-128, np.int8),
+    }
+    return model_of(nodes, {"x": np.zeros(shape, np.float32)}, ["y"], constants=constants, opset=21)
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_means_of_windows_are_convolutions_and_the_nearest_integers(data: st.DataObject) -> None:
+    number = lambda low, high: data.draw(st.integers(low, high))  # noqa: E731
+    kernel, strides = [number(1, 5), number(1, 5)], [number(1, 3), number(1, 3)]
+    pads = [number(0, side - 1) for side in (*kernel, *kernel)] if data.draw(st.booleans()) else [0] * 4
+    shape = (1, number(1, 20), number(5, 12), number(5, 12))
+    scale = data.draw(st.sampled_from([0.05, 0.031]))
+    model = pooled(
+        shape, scale, kernel_shape=kernel, strides=strides, pads=pads, count_include_pad=int(any(pads))
+    )
+    made = to_tflite(model)
+    whole = kernel == list(shape[2:]) and not any(pads)
+    assert made.operators["SUM" if whole else "DEPTHWISE_CONV_2D"] == 1
+    assert "DEQUANTIZE" not in {one for one in made.operators if made.operators[one] > 1}
+    stored = np.random.default_rng(number(0, 99)).integers(0, 256, shape)
+    around = ((0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3]))
+    windows = np.lib.stride_tricks.sliding_window_view(
+        np.pad(stored, around).astype(np.float64), tuple(kernel), (2, 3)
+    )
+    steps = windows[:, :, :: strides[0], :: strides[1]].mean((-1, -2)) * (0.05 / scale)
+    tie = np.abs(steps % 1 - 0.5) < 1e-4
+    x = (stored * 0.05).astype(np.float32).transpose(made.inputs["x"]).copy()
+    for kernels in KERNELS:
+        found = run_own(made, x, kernels).transpose(np.argsort(made.outputs["y"])) / scale
+        np.testing.assert_allclose(found[~tie], np.rint(steps[~tie]).clip(0, 255), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"kernel_shape": [6, 6]},
+        {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
+        {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1, "count_include_pad": 1},
+    ],
+)
+def test_large_windows_and_borders_that_do_not_count_are_pools(attributes: dict[str, Any]) -> None:
+    model = pooled((1, 3, 12, 12), 0.05, **attributes)
+    made = to_tflite(model)
+    assert made.operators["AVERAGE_POOL_2D"] == 1
+    x = np.abs(normal(1, 3, 12, 12)) * 3
+    found = run_own(made, x.transpose(made.inputs["x"]).copy(), KERNELS[1])
+    expected = run_onnx(model, {"x": x})["y"].transpose(made.outputs["y"])
+    np.testing.assert_allclose(found, expected, atol=0.0501)

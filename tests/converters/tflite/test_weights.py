@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from onnx import helper
 
 from edgeinfer_converters.tflite.lowering import Lowering
@@ -49,6 +50,14 @@ def test_an_integer_product() -> None:
     assert written.quant == Quant((0.0625, 0.03125), (0, 0), 0)
     assert written.data is not None
     assert written.data.tolist() == [16, -16]
+
+
+@pytest.mark.parametrize(("factor", "is_integer"), [(200.0, True), (260.0, False)])
+def test_sums_in_steps_that_the_result_does_not_know_make_float_products(
+    factor: float, is_integer: bool
+) -> None:
+    at, node = product_lowering(scales=SCALES * np.float32(factor))
+    assert (integer_product(node, at, "g") is not None) == is_integer
 
 
 def test_floats_make_float_products() -> None:

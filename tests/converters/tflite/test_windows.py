@@ -11,7 +11,15 @@ from onnx import helper
 
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.windows import Window, same_pads, window_of
+from edgeinfer_converters.tflite.windows import (
+    Window,
+    is_beyond,
+    is_larger,
+    same_pads,
+    share,
+    to_the_end,
+    window_of,
+)
 
 
 def node(**attributes: Any) -> Node:
@@ -49,3 +57,33 @@ def test_attributes() -> None:
 def test_negative_padding_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="negative"):
         window_of(node(pads=[0, -1, 0, 0]), (8, 8), (3, 3))
+
+
+NO_PADS = ((0, 0), (0, 0))
+
+
+def test_a_last_window_may_reach_beyond_the_image() -> None:
+    window = Window((3, 3), (2, 2), (1, 1), NO_PADS)
+    assert to_the_end(window, (6, 7), (3, 3)).pads == ((0, 1), (0, 0))
+    assert to_the_end(window, (7, 7), (3, 3)) == window
+    assert not is_beyond(to_the_end(window, (6, 7), (3, 3)), (6, 7))
+    assert is_beyond(Window((2, 2), (2, 2), (1, 1), ((0, 2), (0, 0))), (4, 4))
+
+
+def test_windows_larger_than_the_image() -> None:
+    assert is_larger(Window((5, 1), (1, 1), (1, 1), NO_PADS), (4, 4))
+    assert is_larger(Window((3, 1), (1, 1), (2, 1), NO_PADS), (4, 4))
+    assert not is_larger(Window((5, 1), (1, 1), (1, 1), ((1, 0), (0, 0))), (4, 4))
+
+
+@given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(0, 3))
+def test_how_much_of_a_window_lies_on_the_image(
+    side: int, size: int, stride: int, before: int, after: int
+) -> None:
+    window = Window((size,), (stride,), (1,), ((before, after),))
+    count = max((side + before + after - size) // stride + 1, 0)
+    on_image = [0] * before + [1] * side + [0] * (after + size)
+    found = share(window, 0, side, count, (0, 0)).tolist()
+    assert found == [sum(on_image[start : start + size]) for start in range(0, count * stride, stride)]
+    whole = share(window, 0, side, count, (before, after)).tolist()
+    assert whole == [size] * count

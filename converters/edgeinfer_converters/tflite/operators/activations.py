@@ -15,8 +15,8 @@ from edgeinfer_converters.tflite.fusing import FUSED
 from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.arithmetic import combine
 from edgeinfer_converters.tflite.operators.formulas import Term, pointwise
+from edgeinfer_converters.tflite.steps import combine
 from edgeinfer_converters.tflite.tensors import OptionValue, Quant
 
 SIGMOID_INT8 = Quant.whole(1 / 256, -128)

@@ -15,9 +15,7 @@ from edgeinfer_converters.tflite.fusing import NONE, fuse_activation
 from edgeinfer_converters.tflite.layouts import stored_shape
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-
-FUSING = frozenset({"ADD", "DIV", "MUL", "SUB"})
-"""Kernels that can apply an activation."""
+from edgeinfer_converters.tflite.steps import FUSING, combine
 
 _MAX_FACTORS = 8
 """Powers of integers up to this one are products."""
@@ -28,7 +26,7 @@ INTEGER = frozenset({"ADD", "MUL", "SUB"})
 
 def binary(code: str, node: Node, at: Lowering) -> None:
     """An operator of two operands with one kernel."""
-    _refuse_doubles(node, at)
+    _refuse_double_inputs(node, at)
     activation, result = (NONE, node.outputs[0])
     if code in FUSING and at.dtype(node.outputs[0]).kind == "f":
         activation, result = fuse_activation(node, at)
@@ -49,7 +47,7 @@ def binary(code: str, node: Node, at: Lowering) -> None:
 
 def variadic(code: str, node: Node, at: Lowering) -> None:
     """An operator of any number of operands as a chain of one of two."""
-    _refuse_doubles(node, at)
+    _refuse_double_inputs(node, at)
     result = node.outputs[0]
     layout = common_layout(at, node.inputs, at.rank(result))
     shape = stored_shape(at.shape(result), layout)
@@ -62,20 +60,15 @@ def variadic(code: str, node: Node, at: Lowering) -> None:
     at.write(result, total, layout)
 
 
-def _refuse_doubles(node: Node, at: Lowering) -> None:
-    if at.facts.dtype(node.outputs[0]) == np.float64:
+def _refuse_double_inputs(node: Node, at: Lowering) -> None:
+    """Constants are checked, and what was float32 before fits; of float64 inputs nothing is known."""
+    if at.facts.dtype(node.outputs[0]) == np.float64 and any(
+        at.facts.dtype(name) == np.float64 for name in at.view.inputs
+    ):
         raise UnsupportedError(
-            "it computes with float64, which exceeds what TFLite's float32 kernels can hold"
+            "it computes with float64, and the model's inputs may exceed what float32 can hold: "
+            "export the model with float32 inputs"
         )
-
-
-def combine(at: Lowering, code: str, one: int, other: int) -> int:
-    """One kernel on two tensors of the same rank and type, which may broadcast."""
-    left, right = at.graph.tensors[one], at.graph.tensors[other]
-    shape = tuple(max(a, b) if 0 not in (a, b) else 0 for a, b in zip(left.shape, right.shape, strict=True))
-    operands, sides = few_axes(at, [one, other], shape)
-    options = {"fusedActivationFunction": NONE} if code in FUSING else {}
-    return at.reshape(at.add(code, operands, sides, left.dtype, **options), shape)
 
 
 def mean(node: Node, at: Lowering) -> None:

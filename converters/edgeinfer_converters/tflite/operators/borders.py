@@ -12,8 +12,8 @@ from edgeinfer_converters.tflite.layouts import Shape, stored_axis, stored_shape
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.moving import movable, refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.gathers import taken
-from edgeinfer_converters.tflite.places import by_axis, compute, select
+from edgeinfer_converters.tflite.places import by_axis
+from edgeinfer_converters.tflite.steps import compute, gathered, select
 
 _MAX_PADDED = 6
 """The axes that the kernel PAD takes."""
@@ -133,7 +133,7 @@ def _pad_by_places(node: Node, at: Lowering, mode: str, starts: dict[int, int]) 
         flat = compute(at, "MUL", start, np.array([-1]))
         places = compute(at, "ADD", flat, np.arange(after[axis]))
         inside = _places(at, mode, places, before[axis])
-        picked = taken(at, source, inside, stored_axis(axis, layout))
+        picked = gathered(at, source, inside, stored_axis(axis, layout))
         if mode == "constant":
             count = (after[axis],)
             outside = at.add("NOT_EQUAL", [places, inside], count, "bool")

@@ -9,9 +9,8 @@ import numpy as np
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.arithmetic import combine
 from edgeinfer_converters.tflite.operators.conv_transpose import with_gaps
-from edgeinfer_converters.tflite.operators.steps import cut, cut_axis, padded, shape_of
+from edgeinfer_converters.tflite.steps import combine, cut, cut_axis, padded, shape_of
 
 _MAX_PLACES = 64
 """A block of more places would make a file of too many operators."""

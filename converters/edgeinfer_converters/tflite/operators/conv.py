@@ -10,7 +10,7 @@ from edgeinfer_converters.tflite.images import ordered, read_image, two_axes, wi
 from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.steps import cut_axis, joined, shape_of
+from edgeinfer_converters.tflite.steps import cut_axis, joined, shape_of
 from edgeinfer_converters.tflite.tensors import Quant
 from edgeinfer_converters.tflite.weights import Product, integer_product, real_bias
 from edgeinfer_converters.tflite.windows import Window, window_of

@@ -17,8 +17,8 @@ from edgeinfer_converters.tflite.images import read_image, two_axes, with_height
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
-from edgeinfer_converters.tflite.operators.steps import cut, cut_axis, gathered, joined, padded, shape_of
 from edgeinfer_converters.tflite.qdq import QuantizedConstant
+from edgeinfer_converters.tflite.steps import cut, cut_axis, gathered, joined, padded, shape_of
 from edgeinfer_converters.tflite.weights import Product, integer_product, real_bias
 from edgeinfer_converters.tflite.windows import Window
 

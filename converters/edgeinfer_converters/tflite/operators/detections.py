@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.moving import refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.gathers import taken
 from edgeinfer_converters.tflite.ordering import first_true, largest
-from edgeinfer_converters.tflite.places import compute, select
+from edgeinfer_converters.tflite.steps import compute, cut, gathered, joined, select
 
 MAX_LISTS = 100
 """Batches times classes: each is written as operators of its own."""
@@ -37,29 +34,15 @@ def non_max_suppression(node: Node, at: Lowering) -> None:
         _kept(node, at, corners, limit, batch, label) for batch in range(batches) for label in range(classes)
     ]
     rows, flags = ([one[place] for one in kept] for place in (0, 1))
-    chosen = first_true(at, _joined(at, flags), at.shape(result)[0])
-    at.write(result, at.cast(taken(at, _joined(at, rows), chosen, 0), "int64"))
-
-
-def _joined(at: Lowering, parts: list[int], axis: int = 0) -> int:
-    if len(parts) == 1:
-        return parts[0]
-    shapes = [at.graph.tensors[part].shape for part in parts]
-    shape = (*shapes[0][:axis], sum(one[axis] for one in shapes), *shapes[0][axis + 1 :])
-    dtype = at.graph.tensors[parts[0]].dtype
-    return at.add("CONCATENATION", parts, shape, dtype, axis=axis, fusedActivationFunction="NONE")
-
-
-def _cut(at: Lowering, source: int, begin: Sequence[int], sides: Sequence[int]) -> int:
-    dtype = at.graph.tensors[source].dtype
-    return at.add("SLICE", [source, at.const(tuple(begin)), at.const(tuple(sides))], sides, dtype)
+    chosen = first_true(at, joined(at, flags, 0), at.shape(result)[0])
+    at.write(result, at.cast(gathered(at, joined(at, rows, 0), chosen, 0), "int64"))
 
 
 def _corners(node: Node, at: Lowering) -> int:
     """The boxes (batch, box, 4) as two opposite corners, the lower one first."""
     source = at.read(node.inputs[0])
     sides = (*at.shape(node.inputs[0])[:2], 2)
-    one, other = (_cut(at, source, (0, 0, start), sides) for start in (0, 2))
+    one, other = (cut(at, source, (0, 0, start), sides) for start in (0, 2))
     if node.integer("center_point_box", 0):
         half = compute(at, "MUL", other, np.full((1, 1, 1), 0.5))
         low = at.add("SUB", [one, half], sides, "float32", fusedActivationFunction="NONE")
@@ -75,7 +58,7 @@ def _apart(at: Lowering, low: int, high: int) -> int:
 
     In ONNX such a box neither drops others nor is dropped; the kernel would pick it again and again.
     """
-    corners = _joined(at, [low, high], 2)
+    corners = joined(at, [low, high], 2)
     sides = at.graph.tensors[corners].shape
     across = at.add("SUB", [high, low], (*sides[:2], 2), "float32", fusedActivationFunction="NONE")
     area = at.add("REDUCE_PROD", [across, at.const([2])], (*sides[:2], 1), "float32", keepDims=True)
@@ -122,12 +105,12 @@ def _overlap(node: Node, at: Lowering) -> int:
 def _kept(node: Node, at: Lowering, corners: int, limit: int, batch: int, label: int) -> tuple[int, int]:
     """Rows (n, 3) of batch, class and box, and which of them count, bool (n,)."""
     count = at.shape(node.inputs[1])[2]
-    line = _cut(at, at.read(node.inputs[1]), (batch, label, 0), (1, 1, count))
+    line = cut(at, at.read(node.inputs[1]), (batch, label, 0), (1, 1, count))
     scores, order = largest(at, at.reshape(line, (count,)), count)
-    plane = at.reshape(_cut(at, corners, (batch, 0, 0), (1, count, 4)), (count, 4))
-    places, valid = _suppressed(node, at, taken(at, plane, order, 0), _ranks(node, at, scores))
+    plane = at.reshape(cut(at, corners, (batch, 0, 0), (1, count, 4)), (count, 4))
+    places, valid = _suppressed(node, at, gathered(at, plane, order, 0), _ranks(node, at, scores))
     heads = at.const(np.full((count, 2), (batch, label), np.int32))
-    rows = _joined(at, [heads, at.reshape(taken(at, order, places, 0), (count, 1))], 1)
+    rows = joined(at, [heads, at.reshape(gathered(at, order, places, 0), (count, 1))], 1)
     total = at.add("MINIMUM", [valid, limit], (1,), "int32")
     return rows, compute(at, "GREATER", total, np.arange(count))
 

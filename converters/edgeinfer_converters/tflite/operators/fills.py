@@ -11,7 +11,8 @@ from edgeinfer_converters.tflite.layouts import Layout, plain
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.moving import refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.places import compute, one_of, read_indices, select
+from edgeinfer_converters.tflite.places import one_of, read_indices
+from edgeinfer_converters.tflite.steps import compute, select
 
 
 def range_(node: Node, at: Lowering) -> None:

@@ -11,7 +11,7 @@ from edgeinfer_converters.tflite.broadcast import expand, few_axes
 from edgeinfer_converters.tflite.layouts import Shape
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.arithmetic import FUSING
+from edgeinfer_converters.tflite.steps import combine
 from edgeinfer_converters.tflite.tensors import OptionValue
 
 
@@ -44,15 +44,12 @@ class Term:
         """A number in the same type, with as many axes."""
         return Term(self.at, self.at.const(np.full((1,) * len(self.shape), value, self.dtype)))
 
-    def pair(self, code: str, other: Term | float, dtype: str | None = None) -> Term:
-        """A kernel of two operands; `dtype`: the result's, the operand's own by default."""
+    def pair(self, code: str, other: Term | float) -> Term:
+        """A kernel of two operands."""
         right = other if isinstance(other, Term) else self.number(other)
         shape = np.broadcast_shapes(self.shape, right.shape)
         operands = [_with_axes(one, len(shape)).tensor for one in (self, right)]
-        few, sides = few_axes(self.at, operands, shape)
-        options = {"fusedActivationFunction": "NONE"} if code in FUSING else {}
-        result = self.at.add(code, few, sides, dtype or self.dtype, **options)
-        return Term(self.at, self.at.reshape(result, shape))
+        return Term(self.at, combine(self.at, code, *operands))
 
     def __add__(self, other: Term | float) -> Term:
         return self.pair("ADD", other)
@@ -82,18 +79,18 @@ class Term:
         return self.apply("NEG")
 
     def __lt__(self, other: Term | float) -> Term:
-        return self.pair("LESS", other, "bool")
+        return self.pair("LESS", other)
 
     def __gt__(self, other: Term | float) -> Term:
-        return self.pair("GREATER", other, "bool")
+        return self.pair("GREATER", other)
 
     def equals(self, other: Term | float) -> Term:
         """Where both are equal."""
-        return self.pair("EQUAL", other, "bool")
+        return self.pair("EQUAL", other)
 
     def differs(self, other: Term | float) -> Term:
         """Where both differ; NaN differs from itself."""
-        return self.pair("NOT_EQUAL", other, "bool")
+        return self.pair("NOT_EQUAL", other)
 
     def __and__(self, other: Term) -> Term:
         return self.pair("LOGICAL_AND", other)

@@ -16,19 +16,12 @@ from edgeinfer_converters.tflite.moving import movable, refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.ordering import first_true
 from edgeinfer_converters.tflite.places import (
-    compute,
     element_places,
     read_indices,
     row_places,
     strides,
 )
-
-
-def taken(at: Lowering, source: int, places: int, axis: int) -> int:
-    """What lies at indices along a stored axis; the axes of the indices take its place."""
-    found, shape = at.graph.tensors[source], at.graph.tensors[places].shape
-    sides = (*found.shape[:axis], *shape, *found.shape[axis + 1 :])
-    return at.add("GATHER", [source, places], sides, found.dtype, found.quant, axis=axis, batchDims=0)
+from edgeinfer_converters.tflite.steps import compute, gathered
 
 
 def gather(node: Node, at: Lowering) -> None:
@@ -49,7 +42,7 @@ def gather(node: Node, at: Lowering) -> None:
         return
     source = movable(at, name, "GATHER", layout)
     places = read_indices(at, indices, (at.shape(name)[axis],))
-    at.write(result, taken(at, source, places, place), spread)
+    at.write(result, gathered(at, source, places, place), spread)
 
 
 def _run(values: Array, side: int) -> int | None:
@@ -79,8 +72,8 @@ def gather_elements(node: Node, at: Lowering) -> None:
     axis = node.integer("axis", 0) % at.rank(name)
     places = element_places(at, indices, axis, at.shape(name), layout)
     source = at.reshape(movable(at, name, "GATHER", layout), (prod(at.shape(name)),))
-    gathered = at.reshape(taken(at, source, places, 0), stored_shape(at.shape(result), order))
-    at.write(result, gathered, order)
+    found = gathered(at, source, places, 0)
+    at.write(result, at.reshape(found, stored_shape(at.shape(result), order)), order)
 
 
 def gather_nd(node: Node, at: Lowering) -> None:
@@ -91,7 +84,7 @@ def gather_nd(node: Node, at: Lowering) -> None:
     depth = batch + at.shape(indices)[-1]
     places = row_places(at, indices, shape, batch)
     rows = at.reshape(movable(at, name, "GATHER"), (prod(shape[:depth]), *shape[depth:]))
-    at.write(result, at.reshape(taken(at, rows, places, 0), at.shape(result)))
+    at.write(result, at.reshape(gathered(at, rows, places, 0), at.shape(result)))
 
 
 def compress(node: Node, at: Lowering) -> None:
@@ -112,7 +105,7 @@ def compress(node: Node, at: Lowering) -> None:
         places = at.const(np.flatnonzero(values).astype(np.int32))
     else:
         places = first_true(at, at.read(condition), shape[axis])
-    at.write(result, taken(at, source, places, place), layout)
+    at.write(result, gathered(at, source, places, place), layout)
 
 
 def _measure(node: Node, at: Lowering) -> None:

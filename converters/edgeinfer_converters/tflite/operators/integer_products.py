@@ -24,7 +24,7 @@ from edgeinfer_converters.tflite.operators.casts import cast
 from edgeinfer_converters.tflite.operators.conv import conv
 from edgeinfer_converters.tflite.operators.moves import reshape
 from edgeinfer_converters.tflite.operators.products import mat_mul
-from edgeinfer_converters.tflite.operators.steps import with_number
+from edgeinfer_converters.tflite.steps import with_number
 
 EXACT = 1 << 24
 """Whole numbers up to this are exact in float32."""

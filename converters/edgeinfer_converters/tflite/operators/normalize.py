@@ -16,8 +16,7 @@ from edgeinfer_converters.tflite.layouts import channels_last, plain, stored_axi
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
-from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.steps import along, reduced, shape_of, with_number
+from edgeinfer_converters.tflite.steps import along, combine, reduced, shape_of, with_number
 
 _TINIEST = float(np.finfo(np.float32).tiny)
 

@@ -12,7 +12,7 @@ from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.moving import refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.ordering import largest, smallest
-from edgeinfer_converters.tflite.places import compute
+from edgeinfer_converters.tflite.steps import compute
 
 _BY_ARG = frozenset({"float32", "int32", "int8"})
 """Types whose greatest element the kernels ARG_MAX and ARG_MIN find."""

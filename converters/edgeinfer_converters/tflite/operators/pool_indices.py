@@ -14,8 +14,7 @@ from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.images import read_image, write_image
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.steps import gathered, padded, reduced, shape_of, with_values
+from edgeinfer_converters.tflite.steps import combine, compute, gathered, padded, reduced, shape_of
 from edgeinfer_converters.tflite.windows import Window
 
 
@@ -77,7 +76,7 @@ def _numbers(at: Lowering, values: int, places: Array, size: int) -> int:
     first = at.add("ARG_MAX", [values, at.const(2)], (batch, count, channels), "int32", outputType="INT32")
     starts = (np.arange(count) * within).reshape(1, count, 1)
     table = at.const(places.reshape(-1).astype(np.int32))
-    found = gathered(at, table, with_values(at, "ADD", first, starts), 0)
+    found = gathered(at, table, compute(at, "ADD", first, starts), 0)
     planes = np.arange(batch * channels).reshape(batch, 1, channels) * size
     return combine(at, "ADD", found, at.const(planes.astype(np.int32)))
 

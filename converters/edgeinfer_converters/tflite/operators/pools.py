@@ -12,23 +12,30 @@ from dataclasses import replace
 import numpy as np
 from onnx import helper
 
-from edgeinfer.frames import Array
 from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.images import pad_image, read_image, two_axes, write_image
 from edgeinfer_converters.tflite.layouts import stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering, Table
-from edgeinfer_converters.tflite.means import write_mean
+from edgeinfer_converters.tflite.means import is_small, write_mean, write_window_means
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
 from edgeinfer_converters.tflite.operators.pool_indices import write_with_indices
-from edgeinfer_converters.tflite.operators.steps import (
+from edgeinfer_converters.tflite.steps import (
+    compute,
     gathered,
     reduced,
     shape_of,
     with_number,
-    with_values,
 )
-from edgeinfer_converters.tflite.windows import Pair, Window, window_of
+from edgeinfer_converters.tflite.windows import (
+    Pair,
+    Window,
+    is_beyond,
+    is_larger,
+    share,
+    to_the_end,
+    window_of,
+)
 
 LOWEST = float(np.finfo(np.float32).min)
 
@@ -59,20 +66,29 @@ def average_pool(node: Node, at: Lowering) -> None:
         global_average(node, at)
         return
     counted = bool(node.integer("count_include_pad", 0))
+    target = at.target(node.outputs[0]) if at.is_integer(node) else None
+    if target is not None and _are_zeros(window, pads, counted=counted) and is_small(window):
+        pixels = read_image(at, node.inputs[0], stored=True)
+        write_image(at, node.outputs[0], write_window_means(at, pixels, window, target))
+        return
     padding = None
     if _is_plain(window):
         padding = "VALID" if not window.is_padded else None if counted else window.padding(image)
-    stored = at.is_integer(node) and padding is not None
+    stored = target is not None and padding is not None
     pixels = read_image(at, node.inputs[0], stored=stored)
     if padding is not None:
         result = _pool("AVERAGE_POOL_2D", at, window, pixels, padding)
     else:
         result = _pool_all("AVERAGE_POOL_2D", at, window, pad_image(at, pixels, window.pads))
         result = _without_borders(at, result, window, image, pads if counted else None)
-    target = at.target(node.outputs[0])
     if stored and target is not None:
         result = at.requantize(result, target)
     write_image(at, node.outputs[0], result)
+
+
+def _are_zeros(window: Window, pads: tuple[Pair, ...], *, counted: bool) -> bool:
+    """Whether each value of a window counts, those of the borders as zeros."""
+    return _is_plain(window) and (not window.is_padded or (counted and window.pads == pads))
 
 
 def lp_pool(node: Node, at: Lowering) -> None:
@@ -110,7 +126,7 @@ def _window(node: Node, at: Lowering) -> tuple[Window, tuple[int, ...], tuple[Pa
     window = window_of(node, image, node.integers("kernel_shape"))
     if node.text("auto_pad", "NOTSET").startswith("SAME") and window.extents != window.kernel:
         raise UnsupportedError("runtimes differ on what auto_pad SAME is with dilations")
-    if _is_larger(window, image):
+    if is_larger(window, image):
         raise UnsupportedError("its window is larger than the image with its borders")
     if not 1 <= len(image) <= 3:
         raise UnsupportedError(f"pools over {len(image)} axes have no equal")
@@ -119,15 +135,10 @@ def _window(node: Node, at: Lowering) -> tuple[Window, tuple[int, ...], tuple[Pa
     if node.integer("ceil_mode", 0):
         _without_late_windows(node, at, window)
     result = at.shape(node.outputs[0])[2:]
-    whole = _to_the_end(flat, image, result if len(result) > 1 else (1, *result))
-    if _is_beyond(whole, image):
+    whole = to_the_end(flat, image, result if len(result) > 1 else (1, *result))
+    if is_beyond(whole, image):
         raise UnsupportedError("a window lies on the borders altogether")
     return whole, image, flat.pads
-
-
-def _is_larger(window: Window, image: tuple[int, ...]) -> bool:
-    sides = zip(image, window.pads, window.extents, strict=True)
-    return any(side + before + after < extent for side, (before, after), extent in sides)
 
 
 def _without_late_windows(node: Node, at: Lowering, window: Window) -> None:
@@ -144,30 +155,9 @@ def _without_late_windows(node: Node, at: Lowering, window: Window) -> None:
         at.facts.types[name] = helper.make_tensor_type_proto(kind, (*shape[:2], *counts))
 
 
-def _is_beyond(window: Window, image: tuple[int, ...]) -> bool:
-    """Whether there is a window with no value of the image."""
-    for axis, (side, extent, stride, pads) in enumerate(
-        zip(image, window.extents, window.strides, window.pads, strict=True)
-    ):
-        count = (side + sum(pads) - extent) // stride + 1
-        if not _share(window, axis, side, count, (0, 0)).all():
-            return True
-    return False
-
-
 def _is_plain(window: Window) -> bool:
     """Whether one kernel of TFLite does: two axes without gaps."""
     return len(window.kernel) == 2 and max(window.dilations) == 1
-
-
-def _to_the_end(window: Window, image: tuple[int, ...], result: tuple[int, ...]) -> Window:
-    """With `ceil_mode` the last window reaches beyond the image: borders behind."""
-    pads = []
-    for side, extent, stride, (before, after), count in zip(
-        image, window.extents, window.strides, window.pads, result, strict=True
-    ):
-        pads.append((before, max(after, (count - 1) * stride + extent - side - before)))
-    return replace(window, pads=tuple(pads))
 
 
 def _with_lowest(at: Lowering, pixels: int, window: Window, *, stored: bool) -> int:
@@ -242,22 +232,14 @@ def _without_borders(
     """
     none = ((0, 0),) * len(image)
     shares = [
-        _share(window, axis, side, count, (counted or none)[axis])
+        share(window, axis, side, count, (counted or none)[axis])
         for axis, (side, count) in enumerate(zip(image, shape_of(at, result)[1:-1], strict=True))
     ]
     whole = math.prod(window.kernel)
     counts = math.prod(np.ix_(*shares), start=np.ones((), np.int64))
     if (counts == whole).all():
         return result
-    return with_values(at, "MUL", result, (whole / counts)[None, ..., None])
-
-
-def _share(window: Window, axis: int, side: int, count: int, border: Pair) -> Array:
-    """How many values of the image, and of borders that count, each window holds along one axis."""
-    places = np.arange(count)[:, None] * window.strides[axis] - window.pads[axis][0]
-    places = places + np.arange(window.kernel[axis]) * window.dilations[axis]
-    share: Array = ((places >= -border[0]) & (places < side + border[1])).sum(1)
-    return share
+    return compute(at, "MUL", result, (whole / counts)[None, ..., None])
 
 
 def _powers(at: Lowering, tensor: int, power: int) -> int:

@@ -15,12 +15,12 @@ from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
-from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.steps import (
+from edgeinfer_converters.tflite.steps import (
+    combine,
     cut_axis,
     joined,
     linear,
-    selected,
+    select,
     shape_of,
     with_number,
 )
@@ -167,8 +167,8 @@ def _run(
         shown = new[0]
         if lengths is not None:
             going = at.add("GREATER", [lengths, at.const([[number]])], (batch, 1), "bool")
-            shown = selected(at, going, new[0], at.const(np.zeros((batch, cell.hidden), np.float32)))
-            new = tuple(selected(at, going, one, old) for one, old in zip(new, states, strict=True))
+            shown = select(at, going, new[0], at.const(np.zeros((batch, cell.hidden), np.float32)))
+            new = tuple(select(at, going, one, old) for one, old in zip(new, states, strict=True))
         states = new
         found[number] = at.reshape(shown, (1, *shape_of(at, shown)))
     return joined(at, [found[number] for number in range(length)], 0), states

@@ -11,16 +11,16 @@ from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
-from edgeinfer_converters.tflite.operators.arithmetic import combine
 from edgeinfer_converters.tflite.operators.sampling import Tap, inside, taps_of, weighted_sum
-from edgeinfer_converters.tflite.operators.steps import (
+from edgeinfer_converters.tflite.steps import (
+    combine,
+    compute,
     cut_axis,
     joined,
     linear,
     reduced,
     shape_of,
     with_number,
-    with_values,
 )
 from edgeinfer_converters.tflite.windows import Window, window_of
 
@@ -52,7 +52,7 @@ def _bin_taps(node: Node, at: Lowering, axis: int, side: int, bins: int, samples
     if not _is_half_pixel(node):
         size = with_number(at, "MAXIMUM", size, 1.0)
     steps = (np.arange(bins * samples) + 0.5) / samples / bins
-    where = combine(at, "ADD", with_values(at, "MUL", size, steps[None]), first)
+    where = combine(at, "ADD", compute(at, "MUL", size, steps[None]), first)
     valid = inside(at, where, -1.0, float(side))
     where = with_number(at, "MINIMUM", with_number(at, "MAXIMUM", where, 0.0), side - 1)
     low = apply(at, "FLOOR", where)
@@ -135,7 +135,7 @@ def _sampled(
     for axis in (0, 1):
         regular = _regular(window, axis, places).reshape(1, -1)
         base = np.repeat(regular, batch, 0).reshape(-1, 1)
-        where = with_values(at, "ADD", cut_axis(at, pairs, 1, axis, 1), base)
+        where = compute(at, "ADD", cut_axis(at, pairs, 1, axis, 1), base)
         taps.append(taps_of(at, where, sides[axis], "linear", "zeros", aligned=True))
     starts = np.repeat(np.arange(batch) * prod(sides), prod(places) * taken)[:, None]
     return weighted_sum(at, rows, at.const(starts.astype(np.int32)), sides, taps)

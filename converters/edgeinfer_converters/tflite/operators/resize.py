@@ -22,7 +22,7 @@ from edgeinfer_converters.tflite.layouts import channels_last, stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.resize_late import is_settled, resize_late
-from edgeinfer_converters.tflite.operators.steps import along, gathered, with_values
+from edgeinfer_converters.tflite.steps import along, compute, gathered
 from edgeinfer_converters.tflite.tensors import Quant
 
 _TOLERANCE = 2e-6
@@ -217,8 +217,8 @@ def _extrapolate(node: Node, at: Lowering, axes: Mapping[int, Axis]) -> None:
         sides = [-1 if one == key else 1 for one in range(len(shape))]
         mask = mask | axis.outside(transform).reshape(sides)
     tensor = at.read(result, layout)
-    tensor = with_values(at, "MUL", tensor, (~mask).astype(np.float32).transpose(layout))
-    at.write(result, with_values(at, "ADD", tensor, (mask * value).transpose(layout)), layout)
+    tensor = compute(at, "MUL", tensor, (~mask).astype(np.float32).transpose(layout))
+    at.write(result, compute(at, "ADD", tensor, (mask * value).transpose(layout)), layout)
 
 
 OPERATORS: Table = {"Resize": resize}

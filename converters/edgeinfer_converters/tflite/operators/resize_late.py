@@ -16,10 +16,10 @@ from edgeinfer_converters.tflite.layouts import stored_axis
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
-from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.steps import (
+from edgeinfer_converters.tflite.steps import (
     along,
-    compared,
+    combine,
+    compute,
     cut_axis,
     gathered,
     linear,
@@ -27,7 +27,6 @@ from edgeinfer_converters.tflite.operators.steps import (
     reduced,
     shape_of,
     with_number,
-    with_values,
 )
 
 
@@ -102,12 +101,12 @@ def _scales(node: Node, at: Lowering, before: list[int]) -> int:
     if node.input(2):
         return at.read(node.input(2))
     sizes = at.read_as(node.input(3), "float32")
-    ratios = with_values(at, "DIV", sizes, np.array(before))
+    ratios = compute(at, "DIV", sizes, np.array(before))
     policy = node.text("keep_aspect_ratio_policy", "stretch")
     if policy == "stretch":
         return ratios
     code = "REDUCE_MIN" if policy == "not_larger" else "REDUCE_MAX"
-    return with_values(at, "MUL", reduced(at, code, ratios, (0,)), np.ones(len(before)))
+    return compute(at, "MUL", reduced(at, code, ratios, (0,)), np.ones(len(before)))
 
 
 def _number(at: Lowering, vector: int, place: int) -> int:
@@ -153,7 +152,7 @@ def _inside(at: Lowering, axis: _Late, where: int) -> int:
     """1.0 where a place is on the old axis, else 0.0."""
     shape = shape_of(at, where)
     bounds = (("GREATER_EQUAL", 0.0), ("LESS_EQUAL", float(axis.before - 1)))
-    low, high = (compared(at, code, where, bound) for code, bound in bounds)
+    low, high = (with_number(at, code, where, bound) for code, bound in bounds)
     return at.cast(at.add("LOGICAL_AND", [low, high], shape, "bool"), "float32")
 
 

@@ -14,14 +14,13 @@ from edgeinfer_converters.tflite.layouts import channels_last
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.nodes import Node
 from edgeinfer_converters.tflite.operators.activations import apply
-from edgeinfer_converters.tflite.operators.arithmetic import combine
-from edgeinfer_converters.tflite.operators.steps import (
-    compared,
+from edgeinfer_converters.tflite.steps import (
+    combine,
     cut_axis,
     gathered,
     multiplied,
     polynomial,
-    selected,
+    select,
     shape_of,
     with_number,
 )
@@ -151,7 +150,7 @@ def inside(at: Lowering, where: int, low: float, high: float) -> int:
 def _is_inside(at: Lowering, where: int, low: float, high: float) -> int:
     shape = shape_of(at, where)
     bounds = (("GREATER_EQUAL", low), ("LESS_EQUAL", high))
-    above, below = (compared(at, code, where, bound) for code, bound in bounds)
+    above, below = (with_number(at, code, where, bound) for code, bound in bounds)
     return at.add("LOGICAL_AND", [above, below], shape, "bool")
 
 
@@ -159,7 +158,7 @@ def _to_border(at: Lowering, where: int, side: int, *, aligned: bool) -> int:
     """What is farther off than the border's outer edge comes to its middle, as ONNX has it."""
     edge = 0.0 if aligned else 0.5
     near = _is_inside(at, where, -edge, side - 1 + edge)
-    return selected(at, near, where, _clamped(at, where, side))
+    return select(at, near, where, _clamped(at, where, side))
 
 
 def _clamped(at: Lowering, where: int, side: int) -> int:

@@ -13,8 +13,8 @@ from edgeinfer_converters.tflite.layouts import stored_shape
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.moving import in_type, moved_back, refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.gathers import taken
-from edgeinfer_converters.tflite.places import compute, element_places, row_places, select
+from edgeinfer_converters.tflite.places import element_places, row_places
+from edgeinfer_converters.tflite.steps import compute, gathered, select
 
 MAX_COMPARED = 1 << 20
 """Elements of the table (updates, rows, row) that a reduction other than a sum is computed with."""
@@ -112,7 +112,7 @@ def _merged(at: Lowering, table: int, places: Array, updates: int) -> int:
     both = at.add(
         "CONCATENATION", [table, updates], shape, found.dtype, axis=0, fusedActivationFunction="NONE"
     )
-    return taken(at, both, at.const(origins), 0)
+    return gathered(at, both, at.const(origins), 0)
 
 
 def _spread(at: Lowering, rows: int, updates: int, shape: Sequence[int]) -> int:

@@ -9,8 +9,8 @@ from edgeinfer_converters.tflite.layouts import Shape, stored_axis, stored_shape
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.moving import movable, refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.gathers import taken
-from edgeinfer_converters.tflite.places import by_axis, compute, from_start
+from edgeinfer_converters.tflite.places import by_axis, from_start
+from edgeinfer_converters.tflite.steps import compute, gathered
 
 
 def slice_(node: Node, at: Lowering) -> None:
@@ -79,7 +79,7 @@ def _slice_by_places(node: Node, at: Lowering, steps: Array | None) -> None:
         stride = compute(at, "ADD", at.cast(strides[axis], "int32"), np.array([1]))
         along = compute(at, "MUL", stride, np.arange(after[axis]))
         places = at.add("ADD", [along, first], (after[axis],), "int32", fusedActivationFunction="NONE")
-        source = taken(at, source, places, stored_axis(axis, layout))
+        source = gathered(at, source, places, stored_axis(axis, layout))
     at.write(result, source, layout)
 
 

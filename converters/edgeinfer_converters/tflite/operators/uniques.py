@@ -10,9 +10,8 @@ from edgeinfer_converters.tflite.faults import UnsupportedError
 from edgeinfer_converters.tflite.lowering import Lowering, Table
 from edgeinfer_converters.tflite.moving import refuse_empty
 from edgeinfer_converters.tflite.nodes import Node
-from edgeinfer_converters.tflite.operators.gathers import taken
 from edgeinfer_converters.tflite.ordering import first_true, smallest
-from edgeinfer_converters.tflite.places import compute
+from edgeinfer_converters.tflite.steps import compute, gathered
 
 
 def unique(node: Node, at: Lowering) -> None:
@@ -25,15 +24,15 @@ def unique(node: Node, at: Lowering) -> None:
     flat = at.reshape(at.read(name), (size,))
     values, order = smallest(at, flat, size)
     is_new = _is_new(at, values)
-    firsts = taken(at, order, first_true(at, is_new, count), 0)
+    firsts = gathered(at, order, first_true(at, is_new, count), 0)
     group = _group(at, is_new)
     if not node.integer("sorted", 1):
         firsts, by_place = smallest(at, firsts, count)
         numbers = at.const(np.arange(count, dtype=np.int32))
-        group = taken(at, _scattered(at, by_place, numbers, count), group, 0)
+        group = gathered(at, _scattered(at, by_place, numbers, count), group, 0)
     ones = at.const(np.ones(size, np.int32))
     results = (
-        taken(at, flat, firsts, 0),
+        gathered(at, flat, firsts, 0),
         firsts,
         _scattered(at, order, group, size),
         _scattered(at, group, ones, count),

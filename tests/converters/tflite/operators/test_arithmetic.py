@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,7 +83,7 @@ def test_powers_of_other_types() -> None:
         ("Pow", "int64", "int64", "POW does not compute with int64"),
         ("Pow", "int32", "float32", "not exact"),
         ("Div", "int64", "int64", "DIV does not compute with int64"),
-        ("Add", "float64", "float64", "float64"),
+        ("Add", "float64", "float64", "export the model with float32 inputs"),
         ("Max", "uint64", "uint64", "MAXIMUM does not compute with uint64"),
     ],
 )
@@ -90,6 +91,28 @@ def test_what_kernels_lack_is_refused(kind: str, left: str, right: str, reason: 
     inputs = {"a": np.ones(3, left), "b": np.ones(3, right)}
     with pytest.raises(ModelError, match=reason):
         to_tflite(node_model(kind, inputs))
+
+
+def between(values: float, kind: str = "Mul") -> onnx.ModelProto:
+    """x, computed with a constant of float64 in between."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["d"], "up", to=onnx.TensorProto.DOUBLE),
+        helper.make_node(kind, ["d", "c"], ["e"], "times"),
+        helper.make_node("Cast", ["e"], ["y"], "down", to=onnx.TensorProto.FLOAT),
+    ]
+    return model_of(nodes, {"x": normal(2, 3)}, ["y"], constants={"c": np.array([values], np.float64)})
+
+
+def test_doubles_in_between_are_computed_in_float32_and_named() -> None:
+    assert check_agrees(between(0.1), {"x": normal(2, 3)}).doubles == ("up", "times")
+    assert check_agrees(node_model("Neg", {"x": normal(3)}), {"x": normal(3)}).doubles == ()
+    infinite = check_agrees(between(float("inf"), "Max"), {"x": normal(2, 3)})
+    assert infinite.doubles == ("up", "times")
+
+
+def test_a_constant_beyond_float32_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"`times`.*a constant of float64 exceeds what float32 can hold"):
+        to_tflite(between(1e300))
 
 
 def test_images_keep_their_layout() -> None:

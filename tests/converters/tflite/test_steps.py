@@ -13,10 +13,10 @@ from onnx import helper
 
 from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.tflite import steps
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.flatbuffer import write
 from edgeinfer_converters.tflite.lowering import Lowering
-from edgeinfer_converters.tflite.operators import steps
 from edgeinfer_converters.tflite.qdq import find_sites
 from edgeinfer_converters.tflite.tensors import Graph
 from tests.fixtures.lite import normal
@@ -45,7 +45,7 @@ IMAGE = normal(2, 3, 4, 5)
     ("build", "expected"),
     [
         (lambda at, x: steps.with_number(at, "ADD", x, 2.5), IMAGE + 2.5),
-        (lambda at, x: steps.with_values(at, "MUL", x, np.full((1, 3, 1, 1), 2.0)), IMAGE * 2),
+        (lambda at, x: steps.compute(at, "MUL", x, np.full((1, 3, 1, 1), 2.0)), IMAGE * 2),
         (lambda at, x: steps.reduced(at, "SUM", x, (1, 3)), IMAGE.sum((1, 3), keepdims=True)),
         (lambda at, x: steps.gathered(at, x, np.array([[3, 0], [1, 1]]), 2), IMAGE[:, :, [[3, 0], [1, 1]]]),
         (lambda at, x: steps.cut(at, x, (0, 1, 0, 2), (2, 2, 4, 2)), IMAGE[:, 1:, :, 2:4]),
@@ -57,7 +57,7 @@ IMAGE = normal(2, 3, 4, 5)
         (lambda at, x: steps.polynomial(at, x, (2.0, 0.0, -3.0, 1.0)), 2 * IMAGE**3 - 3 * IMAGE + 1),
         (lambda at, x: steps.joined(at, [x, x], 1), np.concatenate([IMAGE, IMAGE], 1)),
         (
-            lambda at, x: steps.selected(at, steps.compared(at, "GREATER", x, 0.0), x, x),
+            lambda at, x: steps.select(at, steps.with_number(at, "GREATER", x, 0.0), x, x),
             IMAGE,
         ),
         (lambda at, x: steps.cut(at, steps.padded(at, x, ((0, 0),) * 4), (0,) * 4, IMAGE.shape), IMAGE),
@@ -83,3 +83,49 @@ def test_a_matrix_along_any_axis(shape: list[int], after: int, data: st.DataObje
     found = run(values, lambda at, x: steps.along(at, x, axis, matrix))
     expected = np.moveaxis(np.tensordot(matrix, values, (1, axis)), 0, axis)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+CODES = {
+    "ADD": np.add,
+    "FLOOR_MOD": np.mod,
+    "GREATER": np.greater,
+    "LESS_EQUAL": np.less_equal,
+    "MAXIMUM": np.maximum,
+    "MUL": np.multiply,
+    "SUB": np.subtract,
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(code=st.sampled_from(sorted(CODES)), sides=st.lists(st.integers(1, 3), max_size=6), data=st.data())
+def test_beforehand_and_on_the_device_alike(code: str, sides: list[int], data: st.DataObject) -> None:
+    """Of any ranks that broadcast, the constants' own rank included."""
+    one = [side if data.draw(st.booleans()) else 1 for side in sides]
+    other = [side if data.draw(st.booleans()) else 1 for side in sides][
+        data.draw(st.integers(0, len(sides))) :
+    ]
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    values, constants = (rng.integers(1, 20, shape).astype(np.int32) for shape in (one, other))
+    expected = CODES[code](values, constants)
+    made: list[np.ndarray | None] = []
+
+    def build(at: Lowering, x: int) -> int:
+        known = steps.compute(at, code, at.const(values), constants)
+        made.append(at.graph.tensors[known].data)
+        return steps.compute(at, code, x, constants)
+
+    found = run(values, build)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(made[0], expected)
+
+
+def test_a_choice_is_made_beforehand_where_all_is_known() -> None:
+    def build(at: Lowering, x: int) -> int:
+        where = at.const(np.array([[True], [False]]))
+        known = steps.select(at, where, at.const([[1, 2, 3]]), at.const([[0]]))
+        np.testing.assert_array_equal(at.graph.tensors[known].data, [[1, 2, 3], [0, 0, 0]])
+        return steps.select(at, where, x, at.const(np.zeros((1, 1), np.float32)))
+
+    values = normal(2, 3)
+    np.testing.assert_array_equal(run(values, build), values * [[1], [0]])

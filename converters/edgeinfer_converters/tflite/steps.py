@@ -1,16 +1,41 @@
-"""Single kernels on tensors by number: the shape of the result follows from those of the operands."""
+"""Single kernels on tensors by number: the shape of the result follows from those of the operands.
+
+What is known beforehand is computed beforehand, where kernels compute exactly what numpy does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from edgeinfer.frames import Array
+from edgeinfer_converters.tflite.broadcast import few_axes
 from edgeinfer_converters.tflite.lowering import Lowering
-from edgeinfer_converters.tflite.operators.arithmetic import combine
 from edgeinfer_converters.tflite.tensors import OptionValue
+
+FUSING = frozenset({"ADD", "DIV", "MUL", "SUB"})
+"""Kernels that can apply an activation."""
+
+_TELLING = frozenset({"EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"})
+"""Kernels that compare."""
+
+_FOLDED: Mapping[str, Callable[[Any, Any], Any]] = {
+    "ADD": np.add,
+    "FLOOR_DIV": np.floor_divide,
+    "FLOOR_MOD": np.mod,
+    "GREATER": np.greater,
+    "GREATER_EQUAL": np.greater_equal,
+    "LESS": np.less,
+    "LESS_EQUAL": np.less_equal,
+    "LOGICAL_AND": np.logical_and,
+    "MAXIMUM": np.maximum,
+    "MINIMUM": np.minimum,
+    "MUL": np.multiply,
+    "SUB": np.subtract,
+}
 
 
 def shape_of(at: Lowering, tensor: int) -> tuple[int, ...]:
@@ -18,15 +43,43 @@ def shape_of(at: Lowering, tensor: int) -> tuple[int, ...]:
     return at.graph.tensors[tensor].shape
 
 
+def combine(at: Lowering, code: str, one: int, other: int) -> int:
+    """One kernel on two tensors of the same rank and type, which may broadcast."""
+    left, right = at.graph.tensors[one], at.graph.tensors[other]
+    shape = tuple(max(a, b) if 0 not in (a, b) else 0 for a, b in zip(left.shape, right.shape, strict=True))
+    operands, sides = few_axes(at, [one, other], shape)
+    options: dict[str, OptionValue] = {"fusedActivationFunction": "NONE"} if code in FUSING else {}
+    kind = "bool" if code in _TELLING else left.dtype
+    return at.reshape(at.add(code, operands, sides, kind, **options), shape)
+
+
+def compute(at: Lowering, code: str, tensor: int, values: Array) -> int:
+    """A kernel of two operands on a tensor and constants, taken in its element type; both broadcast."""
+    found = at.graph.tensors[tensor]
+    right = np.asarray(values, found.dtype)
+    if found.data is not None and code in _FOLDED:
+        return at.const(np.asarray(_FOLDED[code](found.data, right)))
+    rank = max(right.ndim, len(found.shape))
+    left = at.reshape(tensor, _ranked(found.shape, rank))
+    return combine(at, code, left, at.const(right.reshape(_ranked(right.shape, rank))))
+
+
 def with_number(at: Lowering, code: str, tensor: int, number: float) -> int:
     """A kernel of two operands on a tensor and a number."""
-    found = at.graph.tensors[tensor]
-    return combine(at, code, tensor, at.const(np.full((1,) * len(found.shape), number, found.dtype)))
+    return compute(at, code, tensor, np.full((1,) * len(shape_of(at, tensor)), number))
 
 
-def with_values(at: Lowering, code: str, tensor: int, values: Array) -> int:
-    """A kernel of two operands on a tensor and constants of its rank, taken in its element type."""
-    return combine(at, code, tensor, at.const(values.astype(at.graph.tensors[tensor].dtype)))
+def select(at: Lowering, where: int, one: int, other: int) -> int:
+    """Elements of one tensor where a condition holds, of another elsewhere; all broadcast."""
+    condition, left, right = (at.graph.tensors[tensor] for tensor in (where, one, other))
+    if condition.data is not None and left.data is not None and right.data is not None:
+        return at.const(np.where(condition.data, left.data, right.data))
+    shape = np.broadcast_shapes(condition.shape, left.shape, right.shape)
+    return at.add("SELECT_V2", [where, one, other], shape, left.dtype, left.quant)
+
+
+def _ranked(shape: Sequence[int], rank: int) -> tuple[int, ...]:
+    return (*(1,) * (rank - len(shape)), *shape)
 
 
 def reduced(at: Lowering, code: str, tensor: int, axes: Sequence[int]) -> int:
@@ -114,19 +167,6 @@ def linear(at: Lowering, rows: int, weights: int, bias: int = -1) -> int:
     shape = (shape_of(at, rows)[0], shape_of(at, weights)[0])
     options: dict[str, OptionValue] = {"fusedActivationFunction": "NONE", "keepNumDims": False}
     return at.add("FULLY_CONNECTED", [rows, weights, bias], shape, "float32", **options)
-
-
-def selected(at: Lowering, where: int, one: int, other: int) -> int:
-    """Elements of one tensor where a condition of the same shape holds, of another elsewhere."""
-    found = at.graph.tensors[one]
-    return at.add("SELECT_V2", [where, one, other], found.shape, found.dtype)
-
-
-def compared(at: Lowering, code: str, tensor: int, number: float) -> int:
-    """Whether each element compares with a number."""
-    found = at.graph.tensors[tensor]
-    other = at.const(np.full((1,) * len(found.shape), number, found.dtype))
-    return at.add(code, [tensor, other], found.shape, "bool")
 
 
 def polynomial(at: Lowering, tensor: int, factors: Sequence[float]) -> int:
