@@ -179,7 +179,7 @@ class _Trials:
             fault = _fault(floats.comparison, self._workshops[0].max_drop)
             self._attempts[counts] = replace(attempt, fault=fault)
             if fault:
-                self._pass_over(attempt.removed, fault)
+                self._pass_over(attempt.removed, f"with float weights: {fault}")
                 self.passed_over.append(floats)
         return self._attempts[counts]
 
