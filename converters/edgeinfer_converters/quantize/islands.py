@@ -107,7 +107,13 @@ def _around(view: GraphView, placement: Placement, members: list[str]) -> frozen
 
 
 def _pointwise_makers(view: GraphView, placement: Placement, members: list[str]) -> frozenset[str]:
-    made = [view.producers[name] for name in _with_absorbed(placement, members) if name in view.producers]
+    # Not those in front of a Clip: ONNX Runtime computes a Gemm with a Clip of floats behind it in float.
+    open_ended = [
+        name
+        for name in _with_absorbed(placement, members)
+        if not any(reader.op_type == "Clip" for reader in view.readers.get(name, ()))
+    ]
+    made = [view.producers[name] for name in open_ended if name in view.producers]
     return frozenset(node.name for node in made if node.name in placement.nodes and is_pointwise(node, view))
 
 

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
 from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affine import Affine, activation_form, affine_of
-from edgeinfer_converters.quantize.islands import Islands, choose_islands, count_tensors
+from edgeinfer_converters.quantize.islands import Islands, _pointwise_makers, choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import NoiseMeter, noise_meter
 from edgeinfer_converters.quantize.placement import place
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.quantize.static import quantize_int8
-from tests.fixtures.graphs import GRAPHS, bottlenecks, clipped, ranges_of, run, samples_of, sqnr_db
+from tests.fixtures.graphs import (
+    GRAPHS,
+    bottlenecks,
+    clipped,
+    conv,
+    filters,
+    graph_of,
+    ranges_of,
+    run,
+    samples_of,
+    sqnr_db,
+)
 
 U8 = Integer(activation="uint8")
 FORM = activation_form(U8)
@@ -56,6 +69,25 @@ def test_a_pointwise_product_gives_floats_instead_of_being_float() -> None:
     assert "project2" in found.float_results
     assert "project2" not in found.nodes
     assert "add2" in found.nodes
+
+
+@pytest.mark.parametrize(("kind", "free"), [("Clip", False), ("Relu", True)])
+def test_a_clip_keeps_a_product_from_giving_floats(kind: str, free: bool) -> None:
+    """The runtime would compute it in float, and nobody would have counted that."""
+    bounds = ["low", "high"] if kind == "Clip" else []
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], "pointwise"),
+        helper.make_node(kind, ["a", *bounds], ["b"], "clamp"),
+        conv("b", "y", "v"),
+    ]
+    weights = {"w": filters(size=1), "v": filters(out=32, seed=1)}
+    limits = {name: np.array(value) for name, value in zip(bounds, (0.0, 6.0), strict=False)}
+    assert ("pointwise" in _makers(nodes, weights | limits)) == free
+
+
+def _makers(nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray]) -> frozenset[str]:
+    view = GraphView(graph_of(nodes, (1, 32, 8, 8), weights))
+    return _pointwise_makers(view, place(view), ["b"])
 
 
 def test_every_tensor_is_measured_once() -> None:
