@@ -68,7 +68,7 @@ class Workshop:
     warnings: tuple[str, ...] = ()
     unpruned: Shelved | None = None
     oddities: Oddities = field(default_factory=Oddities)
-    _calibrations: list[Calibration] = field(default_factory=list)
+    _calibrations: dict[bool, Calibration] = field(default_factory=dict)
 
     @property
     def graph(self) -> onnx.ModelProto | None:
@@ -82,7 +82,7 @@ class Workshop:
 
     def afresh(self) -> Workshop:
         """The same, with nothing calibrated yet: for another graph."""
-        return replace(self, _calibrations=[])
+        return replace(self, _calibrations={})
 
     @property
     def options(self) -> BackendOptions:
@@ -99,7 +99,7 @@ class Workshop:
 
         Raises DataError without calibration data.
         """
-        calibration, samples = self.calibration(), self._samples()
+        calibration, samples = self.calibration(divide=not float_share), self._samples()
         aims = self._aims(float_share)
         made = {
             method: to_int8(
@@ -125,13 +125,17 @@ class Workshop:
         why = f"of {len(noise)} rules the one with the least noise at the outputs, on verification data"
         return replace(made[best], reasons=((f"ranges by {best}", why), *made[best].reasons))
 
-    def calibration(self) -> Calibration:
-        """What calibration has learnt, once. Raises DataError without calibration data."""
-        samples = self._samples()
-        if not self._calibrations and self.prepared is not None:
+    def calibration(self, *, divide: bool = True) -> Calibration:
+        """What calibration has learnt, once; `divide` as in `calibrate`. Raises DataError without data."""
+        samples, known = self._samples(), self._calibrations
+        if not divide and True in known and not known[True].divided:
+            return known[True]
+        if divide not in known and self.prepared is not None:
             inputs = partial(self.oddities.watch, samples)
-            self._calibrations.append(calibrate(self.prepared, inputs, len(samples), counted, cache_folder()))
-        return self._calibrations[0]
+            known[divide] = calibrate(
+                self.prepared, inputs, len(samples), counted, cache_folder(), divide=divide
+            )
+        return known[divide]
 
     def tailed(self, made: Int8Model) -> onnx.ModelProto:
         """The quantized graph, with results in integers where the file is to give them."""

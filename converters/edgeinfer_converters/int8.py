@@ -108,32 +108,43 @@ class _Draft:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The float graph that will be quantized, what was learnt of its tensors, and what must stay float."""
+    """The float graph that will be quantized, what was learnt of its tensors, and what must stay float.
+
+    `divided`: some of its gates are divided by channel, see `quantize.divided`.
+    """
 
     graph: onnx.ModelProto
     ranges: Ranges
     floats: frozenset[str]
+    divided: bool = False
 
 
 def calibrate(
-    prepared: Shelved, inputs: Inputs, count: int, progress: Progress, cache: Path | None = None
+    prepared: Shelved,
+    inputs: Inputs,
+    count: int,
+    progress: Progress,
+    cache: Path | None = None,
+    *,
+    divide: bool = True,
 ) -> Calibration:
     """Make a prepared float graph easier to quantize, and learn from `count` samples.
 
     The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
     samples each time; they run through the graph twice, in constant memory. In the folder `cache` a run that
-    is interrupted leaves a checkpoint, from which the next one goes on.
+    is interrupted leaves a checkpoint, from which the next one goes on. `divide`: uneven gates may be divided
+    by channel; where the worst operators stay float anyway, dividing them costs and gains nothing.
     Raises DataError for samples that do not fit, ModelError for a graph that does not run or whose
     weights are no numbers.
     """
-    equal, floats = _equalized(prepared, inputs, count, progress)
+    equal, floats, divided = _equalized(prepared, inputs, count, progress, divide=divide)
     give_back()
     checkpoint = None if cache is None else Checkpoint(cache, key_of(equal))
     with progress(count, "calibrating") as advance:
         ranges = observe(
             equal, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint
         )
-    return Calibration(equal, ranges, floats)
+    return Calibration(equal, ranges, floats, divided)
 
 
 @dataclass(frozen=True)
@@ -231,17 +242,20 @@ def _spread(draft: _Draft, chosen: Widening) -> _Draft:
 
 
 def _equalized(
-    prepared: Shelved, inputs: Inputs, count: int, progress: Progress
-) -> tuple[onnx.ModelProto, frozenset[str]]:
-    """A graph of the same function with channels more alike, and the operators that must stay float."""
+    prepared: Shelved, inputs: Inputs, count: int, progress: Progress, *, divide: bool
+) -> tuple[onnx.ModelProto, frozenset[str], bool]:
+    """A graph of the same function with channels more alike, the operators that must stay float, and whether
+    gates were divided."""
     graph = add_biases(fold_factors(onnx.load_from_string(prepared.read())))
     view = GraphView(graph)
     check_weights(view)
     names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
     if not names:
-        return graph, frozenset()
+        return graph, frozenset(), False
     with progress(count, "equalizing channels") as advance:
         look = partial(channel_ranges, names)
         ranges = merged(look_at_each(look, graph, names, inputs(), total=count, progress=advance))
     opened, floats = open_gates(equalize(graph, ranges), ranges)
-    return infer_shapes(divide_gates(infer_shapes(opened), ranges)), floats
+    opened = infer_shapes(opened)
+    divided = divide_gates(opened, ranges) if divide else opened
+    return infer_shapes(divided), floats, divided is not opened

@@ -26,7 +26,7 @@ from edgeinfer_converters.int8 import Aims, Calibration, Inputs, Int8Model, Prog
 from edgeinfer_converters.measure import Timing
 from edgeinfer_converters.model_file import ModelFile
 from edgeinfer_converters.quantize.noise import noise_meter
-from edgeinfer_converters.quantize.ranges import CHOICES
+from edgeinfer_converters.quantize.ranges import CHOICES, Ranges
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.shelf import shelve
@@ -322,3 +322,31 @@ def test_default_effort_tries_one_rule(tmp_path: Path) -> None:
 def test_int8_without_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs calibration data"):
         emit_best(workshop(tmp_path, calibrated=False), plan("int8"))
+
+
+def test_what_needs_no_divided_gates_is_calibrated_once(tmp_path: Path) -> None:
+    """This network has no gates: both ask for the same."""
+    shop = workshop(tmp_path)
+    plain = shop.calibration()
+    assert not plain.divided
+    assert shop.calibration(divide=False) is plain
+
+
+def test_mixed_is_made_from_gates_that_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def calibrated(*_: object, divide: bool) -> Calibration:
+        asked.append(divide)
+        return Calibration(onnx.ModelProto(), Ranges({}, 1), frozenset(), divided=divide)
+
+    monkeypatch.setattr("edgeinfer_converters.emit.calibrate", calibrated)
+    shop = workshop(tmp_path)
+    assert shop.calibration().divided
+    assert not shop.calibration(divide=False).divided
+    assert shop.calibration(divide=False) is shop.calibration(divide=False)
+    assert asked == [True, False]
+    used: list[Calibration] = []
+    monkeypatch.setattr("edgeinfer_converters.emit.to_int8", lambda found, *_: used.append(found))
+    shop.int8(0.05)
+    shop.int8()
+    assert [one.divided for one in used] == [False, True]

@@ -125,3 +125,22 @@ def test_an_interrupted_calibration_gives_the_same_model(
     assert list(tmp_path.iterdir()) == []
     resumed = to_int8(calibration, inputs, 12, aims, Steps())
     assert serialized(resumed.quantized) == serialized(int8_of(model, 12, aims, Steps()).quantized)
+
+
+def test_gates_are_divided_only_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = GRAPHS["bottlenecks"]()
+
+    def inputs() -> Iterator[dict[str, np.ndarray]]:
+        return samples_of(model, 8)
+
+    def divide_all(graph: onnx.ModelProto, _: object) -> onnx.ModelProto:
+        changed = onnx.ModelProto()
+        changed.CopyFrom(graph)
+        changed.doc_string = "divided"
+        return changed
+
+    monkeypatch.setattr("edgeinfer_converters.int8.divide_gates", divide_all)
+    for divide in (False, True):
+        found = calibrate(shelve(serialized(model)), inputs, 8, Steps(), divide=divide)
+        assert found.divided == divide
+        assert (found.graph.doc_string == "divided") == divide
