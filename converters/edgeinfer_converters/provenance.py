@@ -6,28 +6,15 @@ Nothing in it depends on when, where or by whom the bundle was made: the same in
 from __future__ import annotations
 
 import hashlib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import onnx
 
-from edgeinfer import __version__
 from edgeinfer.strict import Struct, encode_json
-from edgeinfer_converters.choose import Decision
+from edgeinfer_converters.emitting.choose import Decision
 from edgeinfer_converters.importers.messages import all_tensors
+from edgeinfer_converters.judging.verify import Comparison
 from edgeinfer_converters.samples import Samples
-from edgeinfer_converters.verify import Comparison
-
-TOOLS = (
-    "ai-edge-litert",
-    "numpy",
-    "onnx",
-    "onnxconverter-common",
-    "onnxruntime",
-    "onnxslim",
-    "opencv-python-headless",
-    "pycocotools",
-)
 
 
 class FileFact(Struct, frozen=True):
@@ -110,15 +97,3 @@ def data_fact(path: Path, samples: Samples) -> DataFact:
         samples=len(samples.source),
         used=len(samples),
     )
-
-
-def tool_versions() -> dict[str, str]:
-    """The versions of everything that the bytes of a bundle may depend on."""
-    found = {"edgeinfer": __version__}
-    for name in TOOLS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            # Another build of the same library, such as opencv-python: its bytes are still the bundle's.
-            found[name] = "unknown"
-    return found

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeinfer.profile import Cost
-from edgeinfer_converters.estimate import operator_ms
+from edgeinfer_converters.judging.estimate import operator_ms
 from edgeinfer_converters.quantize.work import Arithmetic
 from scripts.estimates.anchors import KERNELS, Anchor
 from scripts.estimates.fit import FORMS, Form, Terms, chosen, fit, left_out, spread, total, worst

@@ -29,7 +29,7 @@ from edgeinfer_converters.prune.selection import left_outputs
 from edgeinfer_converters.prune.surgery import keep_channels
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.pair import Samples
-from edgeinfer_converters.source import prepared_graph, read_source
+from edgeinfer_converters.sources.source import prepared_graph, read_source
 from scripts.quantization.tasks import Score, Zoo
 from scripts.quantization.timing import Latency, interleave, one_thread_run
 

@@ -11,7 +11,7 @@ import onnxruntime
 from edgeinfer.backends.onnx import INTEGER_FUSIONS
 from edgeinfer.host import detect_host
 from edgeinfer.profile import load_profile
-from edgeinfer_converters.local import integers_saturate
+from edgeinfer_converters.judging.local import integers_saturate
 
 SATURATES = integers_saturate(load_profile("x86-64-vnni"), detect_host())
 """x86-64 without VNNI: accuracy is that of simulated integers, times are the machine's own."""

@@ -20,14 +20,14 @@ from onnx import numpy_helper
 from edgeinfer.backends.onnx import INTEGER_FUSIONS
 from edgeinfer.frames import Array
 from edgeinfer.profile import Integer, Profile, Runtime
+from edgeinfer_converters.calibration.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.importers.onnx import read_onnx
-from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.quantize.operators import PRODUCTS, channel_axis
 from edgeinfer_converters.shelf import shelve
-from edgeinfer_converters.source import serialized
+from edgeinfer_converters.sources.source import serialized
 from scripts.quantization.exact import SATURATES
 from scripts.quantization.results import Limits
 from scripts.quantization.tasks import Run, Zoo

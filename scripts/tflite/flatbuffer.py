@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.emit import TFLITE_INTEGER
-from edgeinfer_converters.int8 import Aims, calibrate, to_int8
+from edgeinfer_converters.calibration.int8 import Aims, calibrate, to_int8
+from edgeinfer_converters.emitting.emit import TFLITE_INTEGER
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.shelf import shelve
-from edgeinfer_converters.source import serialized
+from edgeinfer_converters.sources.source import serialized
 from edgeinfer_converters.tflite import to_tflite
 from scripts.quantization.tasks import Zoo
 from scripts.tflite.floats import prepared

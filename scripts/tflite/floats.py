@@ -13,8 +13,8 @@ from edgeinfer.errors import EdgeInferError
 from edgeinfer.files import write_atomically
 from edgeinfer.frames import Array
 from edgeinfer.profile import load_profile
-from edgeinfer_converters.model_file import ModelFile, write_model
-from edgeinfer_converters.source import Source, prepared_graph, read_source, serialized
+from edgeinfer_converters.emitting.model_file import ModelFile, write_model
+from edgeinfer_converters.sources.source import Source, prepared_graph, read_source, serialized
 from scripts.quantization.candidates import say
 from scripts.quantization.ours import INT8_PROFILE
 from scripts.quantization.tasks import Run, Zoo

@@ -15,8 +15,8 @@ from edgeinfer.frames import Array
 from edgeinfer.host import detect_host
 from edgeinfer.profile import load_profile
 from edgeinfer.strict import replace
-from edgeinfer_converters.local import integers_saturate
-from edgeinfer_converters.model_file import write_model
+from edgeinfer_converters.emitting.model_file import write_model
+from edgeinfer_converters.judging.local import integers_saturate
 from scripts.quantization.candidates import say
 from scripts.quantization.ours import Converter
 from scripts.quantization.tasks import Zoo

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeinfer.errors import ModelError
 from edgeinfer.frames import Array
-from edgeinfer_converters.source import FORMATS, read_source
+from edgeinfer_converters.sources.source import FORMATS, read_source
 from scripts.quantization.tasks import TASKS, Zoo
 
 MNIST_HEADER_BYTES = 16

@@ -6,11 +6,9 @@ import hashlib
 from pathlib import Path
 
 import onnx
-import pytest
 
-from edgeinfer import __version__
 from edgeinfer.strict import decode_json
-from edgeinfer_converters import provenance
+from edgeinfer_converters.judging.verify import Comparison
 from edgeinfer_converters.provenance import (
     Options,
     Provenance,
@@ -18,10 +16,8 @@ from edgeinfer_converters.provenance import (
     dump_provenance,
     file_fact,
     source_facts,
-    tool_versions,
 )
 from edgeinfer_converters.samples import open_samples
-from edgeinfer_converters.verify import Comparison
 from tests.fixtures.data import image_request, write_images
 from tests.fixtures.models import image_classifier
 
@@ -55,14 +51,6 @@ def test_data_say_how_much_was_used(tmp_path: Path) -> None:
     fact = data_fact(tmp_path / "images", samples.limit(5, 0))
     assert (fact.name, fact.kind, fact.samples, fact.used) == ("images", "images", 12, 5)
     assert fact.sha256 == samples.limit(5, 0).digest()
-
-
-def test_tool_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "TOOLS", ("numpy", "no-such-tool"))
-    found = tool_versions()
-    assert found["edgeinfer"] == __version__
-    assert found["numpy"][0].isdigit()
-    assert found["no-such-tool"] == "unknown"
 
 
 def test_law(tmp_path: Path) -> None:

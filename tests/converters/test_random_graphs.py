@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.int8 import Aims, calibrate, to_int8
+from edgeinfer_converters.calibration.int8 import Aims, calibrate, to_int8
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.shelf import shelve
-from edgeinfer_converters.source import serialized
+from edgeinfer_converters.sources.source import serialized
 from tests.fixtures.graphs import graph_of, run, samples_of, sqnr_db
 
 SIZE, SAMPLES = 6, 8

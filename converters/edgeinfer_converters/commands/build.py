@@ -59,8 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command. Raises EdgeInferError."""
     from edgeinfer.exits import Exit
-    from edgeinfer_converters.convert import build
-    from edgeinfer_converters.options import BuildOptions
+    from edgeinfer_converters.building.convert import build
+    from edgeinfer_converters.building.options import BuildOptions
     from edgeinfer_converters.report import dump_report, summary
 
     report = build(

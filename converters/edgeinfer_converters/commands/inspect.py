@@ -18,10 +18,10 @@ def execute(arguments: argparse.Namespace) -> int:
     """Run the command. Raises ModelError, SettingsError."""
     from edgeinfer.exits import Exit
     from edgeinfer.strict import encode_json
-    from edgeinfer_converters.convert import find_profile
-    from edgeinfer_converters.inspect import inspect_model
-    from edgeinfer_converters.inspect_text import render_text
-    from edgeinfer_converters.source import read_source
+    from edgeinfer_converters.building.convert import find_profile
+    from edgeinfer_converters.sources.inspect import inspect_model
+    from edgeinfer_converters.sources.inspect_text import render_text
+    from edgeinfer_converters.sources.source import read_source
 
     profile = find_profile(arguments.profile) if arguments.profile else None
     source = read_source(arguments.model, runnable=False)

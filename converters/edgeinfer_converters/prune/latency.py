@@ -1,8 +1,8 @@
 """What a network costs in time on a device while its groups keep some of their channels.
 
-The model of `edgeinfer_converters.estimate`: an operator's multiply-accumulates at one rate, its bytes at
-another, and an overhead that no pruning saves. So a layer that moves much and multiplies little is better
-made smaller than its multiply-accumulates say.
+The model of `edgeinfer_converters.judging.estimate`: an operator's multiply-accumulates at one rate, its
+bytes at another, and an overhead that no pruning saves. So a layer that moves much and multiplies little is
+better made smaller than its multiply-accumulates say.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import onnx
 
 from edgeinfer.profile import Cost as Rates
-from edgeinfer_converters.estimate import operator_ms
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import outlined
+from edgeinfer_converters.judging.estimate import operator_ms
 from edgeinfer_converters.prune.budget import Cost, Kept
 from edgeinfer_converters.prune.cost import Side, Sides, left, sides_of
 from edgeinfer_converters.prune.groups import Grouping

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeinfer_converters.judging.verify import MAX_SQNR_DB, Comparison
 from edgeinfer_converters.report.charts import Point, trade_off
 from edgeinfer_converters.report.facts import Report, Trial
 from edgeinfer_converters.report.markup import Element, element
 from edgeinfer_converters.report.tables import table
 from edgeinfer_converters.report.text import size_text
 from edgeinfer_converters.report.words import higher_is_better, metric_text
-from edgeinfer_converters.verify import MAX_SQNR_DB, Comparison
 
 UNKNOWN = "–"
 MEANINGFUL_DROP = 0.2

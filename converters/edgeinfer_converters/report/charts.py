@@ -7,10 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgeinfer_converters.judging.verify import MAX_SQNR_DB
 from edgeinfer_converters.report.facts import LayerFacts, RangeFacts
 from edgeinfer_converters.report.markup import Element, element, extend
 from edgeinfer_converters.report.pictures import Box, Curves, Thumbnail
-from edgeinfer_converters.verify import MAX_SQNR_DB
 
 WIDTH = 760
 LABEL = 290

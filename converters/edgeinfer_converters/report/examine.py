@@ -14,9 +14,10 @@ from edgeinfer.processing.postprocess import build_postprocessor
 from edgeinfer.processing.results import Outcome
 from edgeinfer.processing.spec import ClassificationOutput, PipelineSpec
 from edgeinfer.strict import replace
-from edgeinfer_converters.evaluate import Judge
+from edgeinfer_converters.emitting.model_file import ModelFile
 from edgeinfer_converters.graph.shapes import infer_shapes
-from edgeinfer_converters.model_file import ModelFile
+from edgeinfer_converters.judging.evaluate import Judge
+from edgeinfer_converters.judging.verify import run_checked
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.provenance import Provenance
 from edgeinfer_converters.quantize.share import IntegerShare, integer_share, stated_share
@@ -27,7 +28,6 @@ from edgeinfer_converters.report.layers import MAX_SAMPLES, look_inside
 from edgeinfer_converters.report.pictures import Picture, picture_of
 from edgeinfer_converters.report.quality import COLLECTORS
 from edgeinfer_converters.samples.sample import Sample
-from edgeinfer_converters.verify import run_checked
 
 SHOWN_CLASSES = 5
 ONE_THREAD = BackendOptions()

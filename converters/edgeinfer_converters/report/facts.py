@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from edgeinfer.strict import Struct
-from edgeinfer_converters.choose import Decision
-from edgeinfer_converters.estimate import Forecast
-from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.emitting.choose import Decision
+from edgeinfer_converters.judging.estimate import Forecast
+from edgeinfer_converters.judging.measure import Timing
+from edgeinfer_converters.judging.verify import Comparison
 from edgeinfer_converters.provenance import Provenance
-from edgeinfer_converters.verify import Comparison
 
 
 class BundleFacts(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeinfer_converters.estimate import Forecast
+from edgeinfer_converters.judging.estimate import Forecast
 from edgeinfer_converters.report.facts import Report
 from edgeinfer_converters.report.markup import Element, element, extend
 from edgeinfer_converters.report.text import about_ms, doubt_text, size_text, threads_text

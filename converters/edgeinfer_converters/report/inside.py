@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeinfer_converters.judging.verify import MAX_SQNR_DB
 from edgeinfer_converters.report.charts import depth_line, layer_bars, range_bars
 from edgeinfer_converters.report.facts import Details, LayerFacts, Report
 from edgeinfer_converters.report.markup import Element, element
 from edgeinfer_converters.report.tables import folded, legend, scrolling, table
-from edgeinfer_converters.verify import MAX_SQNR_DB
 
 MOST_BARS = 24
 _UNKNOWN = "–"

@@ -21,10 +21,10 @@ from edgeinfer_converters.graph.foreign import RUNTIME_ERRORS, short_reason
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.operators import PROVIDER
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.judging.verify import SqnrMeter
 from edgeinfer_converters.report.facts import LayerFacts, RangeFacts
 from edgeinfer_converters.report.probes import Probe, Quantizer, find_probes
 from edgeinfer_converters.samples.sample import Sample
-from edgeinfer_converters.verify import SqnrMeter
 
 MAX_SAMPLES = 8
 BUDGET_BYTES = 48 * 1024 * 1024

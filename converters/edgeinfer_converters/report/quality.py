@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeinfer.processing.results import Anomaly, Classification, Outcome, Regression
 from edgeinfer.processing.spec import AnomalyOutput, PipelineSpec, Task
-from edgeinfer_converters.metrics import AreaUnderCurve, MeanAbsoluteError, MeanAveragePrecision
+from edgeinfer_converters.judging.metrics import AreaUnderCurve, MeanAbsoluteError, MeanAveragePrecision
 from edgeinfer_converters.report.facts import (
     ClassFacts,
     ClassPrecision,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edgeinfer.terminal import wrapped
-from edgeinfer_converters.estimate import Forecast
-from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.judging.estimate import Forecast
+from edgeinfer_converters.judging.measure import Timing
+from edgeinfer_converters.judging.verify import MAX_SQNR_DB
 from edgeinfer_converters.report.facts import IntegerFacts, Report, Trial
-from edgeinfer_converters.verify import MAX_SQNR_DB
 
 _LABEL_WIDTH = 13
 _NAMED_NODES = 3

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edgeinfer_converters.metrics import METRICS
+from edgeinfer_converters.judging.metrics import METRICS
+from edgeinfer_converters.judging.verify import MAX_SQNR_DB
 from edgeinfer_converters.report.facts import Report
-from edgeinfer_converters.verify import MAX_SQNR_DB
 
 EQUAL_SHARE = 0.02
 LITTLE = 0.02

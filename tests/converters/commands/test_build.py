@@ -13,9 +13,9 @@ from edgeinfer.bundle.keys import default_trust
 from edgeinfer.bundle.reader import open_bundle
 from edgeinfer.errors import UsageError
 from edgeinfer.exits import Exit
-from edgeinfer_converters import convert
+from edgeinfer_converters.building import convert
+from edgeinfer_converters.building.options import BuildOptions
 from edgeinfer_converters.commands.build import DEFAULT_MAX_DROP, configure, execute
-from edgeinfer_converters.options import BuildOptions
 from edgeinfer_converters.report import Report
 from tests.fixtures.data import IMAGE_TOML
 from tests.fixtures.models import image_classifier

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edgeinfer.profile import Cost, load_profile
 from edgeinfer.strict import replace
-from edgeinfer_converters.estimate import Estimator
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.judging.estimate import Estimator
 from edgeinfer_converters.prune.cost import macs_cost
 from edgeinfer_converters.prune.latency import latency_cost
 from edgeinfer_converters.prune.surgery import keep_channels

@@ -8,7 +8,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import observe, stream
+from edgeinfer_converters.calibration.calibrate import observe, stream
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.channels import channel_classes
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors

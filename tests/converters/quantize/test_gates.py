@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import observe, stream
+from edgeinfer_converters.calibration.calibrate import observe, stream
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView

@@ -10,9 +10,9 @@ import pytest
 from onnx import numpy_helper
 
 from edgeinfer.profile import Integer
+from edgeinfer_converters.calibration.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.quantize.affine import Affine, activation_form, affine_of
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
@@ -20,7 +20,7 @@ from edgeinfer_converters.quantize.residual import Widening, choose_streams, fin
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
-from edgeinfer_converters.source import serialized
+from edgeinfer_converters.sources.source import serialized
 from edgeinfer_converters.tflite import to_tflite
 from tests.fixtures.graphs import GRAPHS, bottlenecks, ranges_of, run, samples_of, sqnr_db
 from tests.fixtures.lite import run_lite

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.calibration.calibrate import observe
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.quantize import sequential
 from edgeinfer_converters.quantize.sequential import correct_biases

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from onnx import helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.calibration.calibrate import observe
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.extremes import ChannelRanges, Extremes

@@ -18,14 +18,14 @@ import pytest
 from edgeinfer.backends.onnx import INTEGER_FUSIONS as FUSIONS
 from edgeinfer.host import detect_host
 from edgeinfer.profile import Integer, load_profile
+from edgeinfer_converters.calibration.int8 import Aims, calibrate, to_int8
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.importers.onnx import read_onnx
-from edgeinfer_converters.int8 import Aims, calibrate, to_int8
-from edgeinfer_converters.local import integers_saturate
+from edgeinfer_converters.judging.local import integers_saturate
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
-from edgeinfer_converters.source import serialized
+from edgeinfer_converters.sources.source import serialized
 
 pytestmark = pytest.mark.zoo
 SAMPLES = 64

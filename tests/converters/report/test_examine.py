@@ -10,12 +10,12 @@ from edgeinfer.backends import ModelFormat
 from edgeinfer.errors import ModelError
 from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Integer
-from edgeinfer_converters.model_file import ModelFile
+from edgeinfer_converters.emitting.model_file import ModelFile
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.report.examine import Subject, examine
 from edgeinfer_converters.report.pictures import Curves, Thumbnail
 from edgeinfer_converters.samples.sample import Sample
-from edgeinfer_converters.source import serialized
+from edgeinfer_converters.sources.source import serialized
 from tests.fixtures.data import IMAGE_TOML, WINDOW_TOML, pipeline
 from tests.fixtures.graphs import classifier, ranges_of
 from tests.fixtures.models import autoencoder

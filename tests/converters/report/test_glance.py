@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edgeinfer.strict import replace
+from edgeinfer_converters.judging.verify import Comparison
 from edgeinfer_converters.report.glance import glance
-from edgeinfer_converters.verify import Comparison
 from tests.fixtures.reports import FORECAST, estimated_report, full_report
 
 

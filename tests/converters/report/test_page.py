@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from edgeinfer.strict import replace
 from edgeinfer.terminal import printable
-from edgeinfer_converters.evaluate import Accuracy
+from edgeinfer_converters.judging.evaluate import Accuracy
+from edgeinfer_converters.judging.verify import Comparison
 from edgeinfer_converters.report.page import page
 from edgeinfer_converters.report.pictures import Curves, Thumbnail
-from edgeinfer_converters.verify import Comparison
 from tests.fixtures.pages import Reader
 from tests.fixtures.reports import DIGEST, estimated_report, full_report
 

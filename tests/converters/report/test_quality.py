@@ -20,7 +20,7 @@ from edgeinfer.processing.results import (
 )
 from edgeinfer.processing.spec import AnomalyOutput
 from edgeinfer.strict import replace
-from edgeinfer_converters.metrics import METRICS
+from edgeinfer_converters.judging.metrics import METRICS
 from edgeinfer_converters.report.facts import Quality
 from edgeinfer_converters.report.quality import (
     COLLECTORS,

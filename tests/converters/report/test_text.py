@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from edgeinfer.strict import replace
-from edgeinfer_converters.choose import Decision
-from edgeinfer_converters.evaluate import Accuracy
-from edgeinfer_converters.measure import Timing
+from edgeinfer_converters.emitting.choose import Decision
+from edgeinfer_converters.judging.evaluate import Accuracy
+from edgeinfer_converters.judging.measure import Timing
+from edgeinfer_converters.judging.verify import Comparison
 from edgeinfer_converters.report import (
     BundleFacts,
     IntegerFacts,
@@ -16,7 +17,6 @@ from edgeinfer_converters.report import (
     summary,
 )
 from edgeinfer_converters.report.text import about_ms, estimate_text
-from edgeinfer_converters.verify import Comparison
 from tests.fixtures.reports import FORECAST, estimated_report
 
 REPORT = Report(

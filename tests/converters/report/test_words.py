@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from edgeinfer.strict import replace
-from edgeinfer_converters.choose import Decision
-from edgeinfer_converters.evaluate import Accuracy
+from edgeinfer_converters.emitting.choose import Decision
+from edgeinfer_converters.judging.evaluate import Accuracy
+from edgeinfer_converters.judging.verify import Comparison
 from edgeinfer_converters.report import words
 from edgeinfer_converters.report.facts import Report
-from edgeinfer_converters.verify import Comparison
 from tests.fixtures.reports import full_report
 
 

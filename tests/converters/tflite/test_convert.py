@@ -9,7 +9,7 @@ from onnx import helper
 
 from edgeinfer.errors import ModelError
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.calibration.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.tflite import Forms, to_tflite

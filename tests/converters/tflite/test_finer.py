@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibrate import observe
+from edgeinfer_converters.calibration.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.tflite import TfliteModel, finer, to_tflite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeinfer.profile import load_profile
-from edgeinfer_converters.estimate import find_estimator
+from edgeinfer_converters.judging.estimate import find_estimator
 from scripts.estimates.anchors import anchors
 from scripts.estimates.architectures import NETWORKS
 from scripts.estimates.device import compare_forms, fit_device

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import pytest
 
-from edgeinfer_converters.model_file import write_model
+from edgeinfer_converters.emitting.model_file import write_model
 from scripts.quantization.measured_run import Cost, ToolError
 from scripts.quantization.tasks import Score
 from scripts.tflite import int8

@@ -15,7 +15,7 @@ import pytest
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.prepare import prepare
-from edgeinfer_converters.source import serialized
+from edgeinfer_converters.sources.source import serialized
 from scripts.tflite.flatbuffer import quantized_graph
 from scripts.tflite.material import float_models, real_inputs, spectrogram_windows, task_of
 from tests.fixtures.models import image_classifier

@@ -1,0 +1,1 @@
+"""A build: from the command line to a signed bundle."""

@@ -1,0 +1,261 @@
+"""From a float graph and samples to an int8 model: the steps of post-training quantization in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import onnx
+
+from edgeinfer.frames import Array
+from edgeinfer.profile import Integer
+from edgeinfer_converters.calibration.calibrate import look_at_each, observe
+from edgeinfer_converters.calibration.checkpoint import Checkpoint, key_of
+from edgeinfer_converters.graph.biases import add_biases
+from edgeinfer_converters.graph.gemms import fold_factors
+from edgeinfer_converters.graph.rows import as_rows
+from edgeinfer_converters.graph.shapes import infer_shapes
+from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.heap import give_back
+from edgeinfer_converters.quantize.affine import Affine, activation_form
+from edgeinfer_converters.quantize.divided import divide_gates
+from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
+from edgeinfer_converters.quantize.extremes import channel_ranges, merged
+from edgeinfer_converters.quantize.finite import check_weights
+from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
+from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
+from edgeinfer_converters.quantize.noise import noise_meter
+from edgeinfer_converters.quantize.placement import Placement, place
+from edgeinfer_converters.quantize.ranges import Method, Ranges
+from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams
+from edgeinfer_converters.quantize.scales import choose_scales
+from edgeinfer_converters.quantize.sequential import MAX_SAMPLES, correct_biases
+from edgeinfer_converters.quantize.spread import spread_channels
+from edgeinfer_converters.quantize.static import quantize_int8
+from edgeinfer_converters.shelf import Shelved
+
+RANKING_SAMPLES = 4
+"""All tensors are ranked on them: a few suffice to find the worst."""
+
+NOISE_SAMPLES = 8
+"""Enough to tell a stream that carries a tenth of the noise from one that carries a hundredth."""
+
+Inputs = Callable[[], Iterable[Mapping[str, Array]]]
+"""The calibration samples, each time from the beginning."""
+
+Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+"""Given the number of samples and the name of a step: a context with a function that counts them."""
+
+
+@dataclass(frozen=True)
+class Int8Model:
+    """A quantized graph, and the float graph of the same function whose tensors its own stand for.
+
+    `reasons`: what was done for this model in particular, and why; for the bundle's decisions.
+    """
+
+    quantized: onnx.ModelProto
+    twin: onnx.ModelProto
+    reasons: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Aims:
+    """What the model is made for.
+
+    `method`: the rule that ranges of activations are chosen by.
+    `on_cpu`: it runs on ONNX Runtime's own kernels, and may use what only they are good at.
+    `float_share`: of the multiply-accumulates, that may stay float where rounding hurts most.
+    `integer_results`: integer products write integers only, as TFLite's do.
+    """
+
+    integer: Integer
+    on_cpu: bool = True
+    float_share: float = 0.0
+    method: Method = "mse"
+    integer_results: bool = False
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A calibrated graph, and what is special in it."""
+
+    graph: onnx.ModelProto
+    ranges: Ranges
+    floats: frozenset[str]
+    two_part: frozenset[str] = frozenset()
+    doubled: frozenset[str] = frozenset()
+    reasons: tuple[tuple[str, str], ...] = ()
+
+    def in_rows(self, float_results: frozenset[str], two_part: frozenset[str] = frozenset()) -> _Draft:
+        """With pointwise convolutions as matrix products that give floats, or take their input in parts."""
+        rows = as_rows(self.graph, float_results | two_part)
+        moves = [rows.back[name] for name in float_results] + [rows.into[name] for name in two_part]
+        seen = dict(self.ranges.histograms)
+        seen |= {name: seen[of] for name, of in rows.tensors.items() if of in seen}
+        return replace(
+            self,
+            graph=rows.model,
+            ranges=replace(self.ranges, histograms=seen),
+            floats=self.floats.union(*moves),
+            two_part=self.two_part | two_part,
+        )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The float graph that will be quantized, what was learnt of its tensors, and what must stay float.
+
+    `divided`: some of its gates are divided by channel, see `quantize.divided`.
+    """
+
+    graph: onnx.ModelProto
+    ranges: Ranges
+    floats: frozenset[str]
+    divided: bool = False
+
+
+def calibrate(
+    prepared: Shelved,
+    inputs: Inputs,
+    count: int,
+    progress: Progress,
+    cache: Path | None = None,
+    *,
+    divide: bool = True,
+) -> Calibration:
+    """Make a prepared float graph easier to quantize, and learn from `count` samples.
+
+    The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
+    samples each time; they run through the graph twice, in constant memory. In the folder `cache` a run that
+    is interrupted leaves a checkpoint, from which the next one goes on. `divide`: uneven gates may be divided
+    by channel; where the worst operators stay float anyway, dividing them costs and gains nothing.
+    Raises DataError for samples that do not fit, ModelError for a graph that does not run or whose
+    weights are no numbers.
+    """
+    equal, floats, divided = _equalized(prepared, inputs, count, progress, divide=divide)
+    give_back()
+    checkpoint = None if cache is None else Checkpoint(cache, key_of(equal))
+    with progress(count, "calibrating") as advance:
+        ranges = observe(
+            equal, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint
+        )
+    return Calibration(equal, ranges, floats, divided)
+
+
+@dataclass(frozen=True)
+class _Anew:
+    """Samples that begin anew whenever they are iterated."""
+
+    inputs: Inputs
+
+    def __iter__(self) -> Iterator[Mapping[str, Array]]:
+        return iter(self.inputs())
+
+
+def to_int8(
+    calibration: Calibration, inputs: Inputs, count: int, aims: Aims, progress: Progress
+) -> Int8Model:
+    """The QDQ model of a calibrated graph. The same samples give the same bytes, on any number of threads.
+
+    `inputs` and `count` are those of `calibrate`. Raises ModelError for a graph that cannot be quantized.
+    """
+    draft = _Draft(calibration.graph, calibration.ranges, calibration.floats)
+    give_back()
+    draft = _with_islands(draft, aims, inputs, progress)
+    draft = _with_streams(draft, aims, inputs)
+    give_back()
+    quantized = quantize_int8(
+        draft.graph,
+        draft.ranges,
+        aims.integer,
+        exclude=draft.floats,
+        two_part=draft.two_part,
+        doubled=draft.doubled,
+        pad_channels=aims.on_cpu,
+        method=aims.method,
+        integer_results=aims.integer_results,
+    )
+    give_back()
+    with progress(min(count, MAX_SAMPLES), "correcting biases"):
+        corrected = correct_biases(draft.graph, quantized, inputs, count)
+    return Int8Model(corrected, draft.graph, draft.reasons)
+
+
+def _scales(draft: _Draft, placement: Placement, aims: Aims) -> dict[str, Affine]:
+    form = activation_form(aims.integer)
+    return choose_scales(GraphView(draft.graph), placement, draft.ranges, form, aims.method)
+
+
+def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress) -> _Draft:
+    """Operators in float where their rounding hurts most."""
+    placement = place(GraphView(draft.graph), draft.floats, integer_results=aims.integer_results)
+    if not aims.float_share or not placement.nodes:
+        return draft
+    meter = noise_meter(draft.graph, islice(inputs(), RANKING_SAMPLES))
+    scales = _scales(draft, placement, aims)
+    with progress(count_tensors(draft.graph, draft.floats), "ranking tensors") as advance:
+        found = choose_islands(draft.graph, draft.floats, scales, meter, aims.float_share, advance)
+    if not found.gains:
+        return draft
+    worst = max(found.gains, key=lambda name: found.gains[name])
+    why = f"{len(found.gains)} tensors keep their decimals, among them the noisiest, {worst}"
+    reasons = (*draft.reasons, (f"{len(found.nodes)} operators in float", why))
+    freed = draft.in_rows(found.float_results)
+    return replace(freed, floats=freed.floats | found.nodes, reasons=reasons)
+
+
+def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
+    """Residual streams in float where they carry much of the noise."""
+    view = GraphView(draft.graph)
+    placement = place(view, draft.floats, integer_results=aims.integer_results)
+    if not (aims.on_cpu or aims.integer_results) or not find_streams(view, placement):
+        return draft
+    meter = noise_meter(draft.graph, islice(inputs(), NOISE_SAMPLES))
+    chosen = choose_streams(draft.graph, placement, _scales(draft, placement, aims), meter)
+    reasons = tuple(
+        (f"residual sum {name} in float", f"it carried {share:.0%} of the rounding noise")
+        for name, share in sorted(chosen.shares.items())
+    )
+    reasons = (*draft.reasons, *reasons)
+    if aims.integer_results:
+        return _spread(replace(draft, floats=draft.floats | chosen.adds, reasons=reasons), chosen)
+    widened = draft.in_rows(chosen.float_results, chosen.two_part)
+    return replace(widened, floats=widened.floats | chosen.adds, reasons=reasons)
+
+
+def _spread(draft: _Draft, chosen: Widening) -> _Draft:
+    """What is added up has a scale for each channel, and who reads the sum takes it doubled."""
+    spread = spread_channels(draft.graph, chosen.float_results, draft.ranges.channels)
+    histograms = {**draft.ranges.histograms, **spread.histograms}
+    return replace(
+        draft,
+        graph=spread.model,
+        ranges=replace(draft.ranges, histograms=histograms),
+        floats=draft.floats | spread.floats,
+        doubled=chosen.two_part,
+    )
+
+
+def _equalized(
+    prepared: Shelved, inputs: Inputs, count: int, progress: Progress, *, divide: bool
+) -> tuple[onnx.ModelProto, frozenset[str], bool]:
+    """A graph of the same function with channels more alike, the operators that must stay float, and whether
+    gates were divided."""
+    graph = add_biases(fold_factors(onnx.load_from_string(prepared.read())))
+    view = GraphView(graph)
+    check_weights(view)
+    names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
+    if not names:
+        return graph, frozenset(), False
+    with progress(count, "equalizing channels") as advance:
+        look = partial(channel_ranges, names)
+        ranges = merged(look_at_each(look, graph, names, inputs(), total=count, progress=advance))
+    opened, floats = open_gates(equalize(graph, ranges), ranges)
+    opened = infer_shapes(opened)
+    divided = divide_gates(opened, ranges) if divide else opened
+    return infer_shapes(divided), floats, divided is not opened

@@ -1,0 +1,1 @@
+"""One model after the other, in each precision and format, until one is good enough."""

@@ -1,0 +1,353 @@
+"""Emitting a model in one precision after the other, until one is good enough."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+
+import onnx
+
+from edgeinfer.backends import Backend, BackendOptions, ModelFormat, open_backend
+from edgeinfer.errors import BudgetError, DataError
+from edgeinfer.frames import Array
+from edgeinfer.host import Host
+from edgeinfer.places import cache_folder
+from edgeinfer.processing.spec import PipelineSpec
+from edgeinfer.profile import Integer, Profile
+from edgeinfer_converters.calibration.int8 import Aims, Calibration, Int8Model, calibrate, to_int8
+from edgeinfer_converters.calibration.oddities import Oddities
+from edgeinfer_converters.emitting.choose import Candidate, Decision, Emitted, Plan
+from edgeinfer_converters.emitting.data import Data
+from edgeinfer_converters.emitting.integer_outputs import with_integer_outputs
+from edgeinfer_converters.emitting.model_file import PLAIN, ModelFile, write_model
+from edgeinfer_converters.heap import give_back
+from edgeinfer_converters.judging.estimate import Estimator, Forecast
+from edgeinfer_converters.judging.local import local_options
+from edgeinfer_converters.judging.measure import Timing, measure
+from edgeinfer_converters.judging.verify import Comparison, compare
+from edgeinfer_converters.progress import announce, counted, track
+from edgeinfer_converters.quantize.noise import noise_meter
+from edgeinfer_converters.quantize.ranges import CHOICES, Method
+from edgeinfer_converters.samples import Samples
+from edgeinfer_converters.shelf import Shelved, shelve
+from edgeinfer_converters.sources.source import Source, serialized
+from edgeinfer_converters.tflite import Forms
+
+TFLITE_INTEGER = Integer(activation="int8")
+"""The integer form of TFLite files, on every processor."""
+
+MAX_COMPARED = 64
+"""Samples on which candidates of high effort are compared; they are held in memory."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """All that emitting needs. `prepared`: the float graph, serialized; None for what is packed as it is.
+    `timed`: speed is measured here; elsewhere `estimator` tells it, if there is one.
+    `oddities`: what calibrating has noticed about its samples. `model_format`: that of the emitted model.
+    `forms`: how a TFLite file takes and gives tensors. `warnings`: what the user should know of the graph.
+    `unpruned`: the prepared graph with all of its channels, where some were removed."""
+
+    source: Source
+    prepared: Shelved | None
+    spec: PipelineSpec
+    labels: tuple[str, ...]
+    profile: Profile
+    host: Host
+    data: Data
+    max_drop: float
+    timed: bool
+    estimator: Estimator | None = None
+    on_cpu: bool = True
+    effort: str = "default"
+    model_format: ModelFormat = "onnx"
+    forms: Forms = PLAIN
+    warnings: tuple[str, ...] = ()
+    unpruned: Shelved | None = None
+    oddities: Oddities = field(default_factory=Oddities)
+    _calibrations: dict[bool, Calibration] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> onnx.ModelProto | None:
+        """The prepared graph, parsed anew each time."""
+        return None if self.prepared is None else onnx.load_from_string(self.prepared.read())
+
+    @property
+    def whole_graph(self) -> onnx.ModelProto | None:
+        """The float graph that speed is compared with: the one with all of its channels."""
+        return self.graph if self.unpruned is None else onnx.load_from_string(self.unpruned.read())
+
+    def afresh(self) -> Workshop:
+        """The same, with nothing calibrated yet: for another graph."""
+        return replace(self, _calibrations={})
+
+    @property
+    def options(self) -> BackendOptions:
+        """How models are run here."""
+        return local_options(self.profile, self.host)
+
+    @property
+    def calibrated_on(self) -> Samples | None:
+        """The samples that ranges were learnt from, None where there was no need to."""
+        return self.data.calibration if self._calibrations else None
+
+    def int8(self, float_share: float = 0.0) -> Int8Model:
+        """The int8 or mixed model; with high effort the best of one for each rule for ranges.
+
+        Raises DataError without calibration data.
+        """
+        calibration, samples = self.calibration(divide=not float_share), self._samples()
+        aims = self._aims(float_share)
+        made = {
+            method: to_int8(
+                calibration,
+                partial(inputs_of, samples),
+                len(samples),
+                replace(aims, method=method),
+                counted,
+            )
+            for method in (sorted(CHOICES) if self.effort == "high" else [aims.method])
+        }
+        return made[aims.method] if len(made) == 1 else self._least_noisy(made)
+
+    def _least_noisy(self, made: Mapping[Method, Int8Model]) -> Int8Model:
+        """The model with the least noise on samples that nothing was learnt from."""
+        graph = self.graph
+        if graph is None:
+            raise AssertionError("there are models made of it")
+        held_out = (sample.inputs for sample in islice(self.data.verification, MAX_COMPARED))
+        meter = noise_meter(graph, held_out)
+        noise = {method: meter.of_model(one.quantized) for method, one in made.items()}
+        best = min(noise, key=lambda method: (noise[method], method))
+        why = f"of {len(noise)} rules the one with the least noise at the outputs, on verification data"
+        return replace(made[best], reasons=((f"ranges by {best}", why), *made[best].reasons))
+
+    def calibration(self, *, divide: bool = True) -> Calibration:
+        """What calibration has learnt, once; `divide` as in `calibrate`. Raises DataError without data."""
+        samples, known = self._samples(), self._calibrations
+        if not divide and True in known and not known[True].divided:
+            return known[True]
+        if divide not in known and self.prepared is not None:
+            inputs = partial(self.oddities.watch, samples)
+            known[divide] = calibrate(
+                self.prepared, inputs, len(samples), counted, cache_folder(), divide=divide
+            )
+        return known[divide]
+
+    def tailed(self, made: Int8Model) -> onnx.ModelProto:
+        """The quantized graph, with results in integers where the file is to give them."""
+        samples = self._samples()
+        inputs = partial(inputs_of, samples)
+        return with_integer_outputs(made, self.forms.integers, inputs, len(samples), counted)
+
+    def write(self, graph: onnx.ModelProto, *, half: bool = False) -> ModelFile:
+        """The file of a graph in the workshop's format. Raises ModelError."""
+        return write_model(graph, self.model_format, half=half, forms=self.forms)
+
+    def _aims(self, float_share: float) -> Aims:
+        if self.model_format == "tflite":
+            return Aims(TFLITE_INTEGER, False, float_share, integer_results=True)
+        return Aims(self.profile.integer, self.on_cpu, float_share)
+
+    def _samples(self) -> Samples:
+        if self.data.calibration is None or self.prepared is None:
+            raise DataError("int8 needs calibration data")
+        return self.data.calibration
+
+
+@dataclass(frozen=True)
+class EmittedModel:
+    """A model that runs, and how it compares; its speed is either measured or estimated, or not known.
+
+    `twin`: the float graph that it was quantized from, where that is not the workshop's. `written_from`: the
+    ONNX graph of a file in another format. `decisions`: what was done for this model in particular.
+    `note`: what else its precision says too little of, for the report.
+    """
+
+    precision: Emitted
+    file: ModelFile
+    comparison: Comparison
+    timing: Timing | None = None
+    forecast: Forecast | None = None
+    twin: onnx.ModelProto | None = None
+    written_from: Shelved | None = None
+    decisions: tuple[Decision, ...] = ()
+    note: str = ""
+
+    @property
+    def graph(self) -> onnx.ModelProto | None:
+        """The ONNX graph of the file, parsed anew; None for a TFLite file that is packed as it is."""
+        if self.file.model_format == "onnx":
+            return onnx.load_from_string(self.data)
+        return None if self.written_from is None else onnx.load_from_string(self.written_from.read())
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        return self.file.data
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a candidate is passed over."""
+
+    reason: str
+    inaccurate: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was chosen, what was tried before it, and why."""
+
+    chosen: EmittedModel
+    rejected: tuple[EmittedModel, ...]
+    decisions: tuple[Decision, ...]
+
+
+def emit_best(workshop: Workshop, plan: Plan) -> Outcome:
+    """The first candidate that keeps the budget and is no slower than float.
+
+    Raises BudgetError if the last one misses the budget, ModelError for a model that does not run.
+    """
+    decisions: list[Decision] = []
+    rejected: list[EmittedModel] = []
+    waiting = list(plan.candidates)
+    while True:
+        candidate = waiting.pop(0)
+        emitted = _emit(workshop, candidate)
+        fault = _fault(emitted, workshop.max_drop)
+        waiting = [one for one in waiting if not one.for_accuracy or (fault and fault.inaccurate)]
+        if fault is None or not waiting:
+            _hold_budget(emitted, workshop.max_drop)
+            decisions.append(Decision(what="precision", choice=candidate.precision, reason=candidate.reason))
+            return Outcome(emitted, tuple(rejected), (*decisions, *emitted.decisions))
+        decisions.append(Decision(what="passed over", choice=candidate.precision, reason=fault.reason))
+        rejected.append(emitted)
+
+
+def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
+    made = _converted(workshop, candidate)
+    give_back()
+    options = workshop.options
+    samples = track(
+        workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
+    )
+    with made.file.open(options) as converted:
+        if workshop.prepared is None:
+            comparison = compare(None, converted, samples, workshop.spec, workshop.labels)
+            return EmittedModel(candidate.precision, made.file, comparison)
+        # The model as it came, not the cleaned graph: what cleaning breaks shows here too.
+        with open_backend(workshop.source.data, workshop.source.model_format, options) as reference:
+            comparison = compare(reference, converted, samples, workshop.spec, workshop.labels)
+            timing = _time(workshop, candidate, reference, converted, options)
+    emitted = EmittedModel(
+        candidate.precision,
+        made.file,
+        comparison,
+        timing,
+        twin=made.twin,
+        written_from=made.written_from,
+        decisions=made.decisions,
+    )
+    return replace(emitted, forecast=_forecast(workshop, emitted))
+
+
+@dataclass(frozen=True)
+class _Converted:
+    """`written_from`: only where the file itself is no graph: it takes memory."""
+
+    file: ModelFile
+    written_from: Shelved | None = None
+    twin: onnx.ModelProto | None = None
+    decisions: tuple[Decision, ...] = ()
+
+
+def _converted(workshop: Workshop, candidate: Candidate) -> _Converted:
+    if workshop.prepared is None:
+        return _Converted(ModelFile(workshop.source.data, workshop.source.model_format))
+    announce(f"emitting {candidate.precision}")
+    if candidate.precision in ("int8", "mixed"):
+        made = workshop.int8(candidate.float_share)
+        decisions = tuple(
+            Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
+        )
+        return _filed(workshop, workshop.tailed(made), made.twin, decisions)
+    graph = onnx.load_from_string(workshop.prepared.read())
+    return _filed(workshop, graph, half=candidate.precision == "float16")
+
+
+def _filed(
+    workshop: Workshop,
+    graph: onnx.ModelProto,
+    twin: onnx.ModelProto | None = None,
+    decisions: tuple[Decision, ...] = (),
+    *,
+    half: bool = False,
+) -> _Converted:
+    file = workshop.write(graph, half=half)
+    written_from = None if file.model_format == "onnx" else shelve(serialized(graph))
+    if file.narrowed:
+        lost = Decision(what="float64", choice="computed in float32", reason=file.narrowed)
+        decisions = (*decisions, lost)
+    return _Converted(file, written_from, twin, decisions)
+
+
+def inputs_of(samples: Samples) -> Iterator[Mapping[str, Array]]:
+    """The model's inputs alone."""
+    return (sample.inputs for sample in samples)
+
+
+def _time(
+    workshop: Workshop,
+    candidate: Candidate,
+    reference: Backend,
+    converted: Backend,
+    options: BackendOptions,
+) -> Timing | None:
+    if not workshop.timed or candidate.precision == "float32" or workshop.prepared is None:
+        return None
+    inputs = next(iter(workshop.data.verification)).inputs
+    announce("measuring speed")
+    with contextlib.ExitStack() as opened:
+        if workshop.model_format != workshop.source.model_format:
+            # What could be had instead is the float graph in the same runtime, not the source in another.
+            whole = onnx.load_from_string((workshop.unpruned or workshop.prepared).read())
+            reference = opened.enter_context(workshop.write(whole).open(options))
+        return measure(lambda: reference.run(inputs), lambda: converted.run(inputs), threads=options.threads)
+
+
+def _forecast(workshop: Workshop, emitted: EmittedModel) -> Forecast | None:
+    """What the profile's costs say of the float and the converted graph, where nothing can be measured."""
+    if workshop.timed or workshop.estimator is None or emitted.precision == "float16":
+        return None
+    graph, converted = workshop.whole_graph, emitted.graph
+    return None if graph is None or converted is None else workshop.estimator.forecast(graph, converted)
+
+
+def _fault(emitted: EmittedModel, max_drop: float) -> Fault | None:
+    """Why a candidate is passed over. No timings in the words: they go into the bundle."""
+    accuracy = emitted.comparison.accuracy
+    if accuracy is not None and accuracy.drop is not None and accuracy.drop > max_drop:
+        lost = f"loses {accuracy.drop:.4f} {accuracy.metric}, more than --max-drop {max_drop:g}"
+        return Fault(lost, inaccurate=True)
+    if emitted.timing is not None and emitted.timing.slower:
+        slower = "slower than float here, and this machine has the profile's instruction set"
+        return Fault(slower, inaccurate=False)
+    if emitted.forecast is not None and emitted.forecast.slower:
+        return Fault("slower than float there, as estimated from published times", inaccurate=False)
+    return None
+
+
+def _hold_budget(emitted: EmittedModel, max_drop: float) -> None:
+    accuracy = emitted.comparison.accuracy
+    if accuracy is None or accuracy.drop is None or accuracy.reference is None or accuracy.drop <= max_drop:
+        return
+    raise BudgetError(
+        f"the {emitted.precision} model loses {accuracy.drop:.4f} {accuracy.metric} "
+        f"({accuracy.reference:.4f} -> {accuracy.converted:.4f} on {accuracy.samples} samples), "
+        f"more than --max-drop {max_drop:g} allows; nothing was written",
+        hint="--precision auto falls back to a wider type; more typical calibration data often help",
+    )

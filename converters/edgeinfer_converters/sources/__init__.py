@@ -1,0 +1,1 @@
+"""The trained model: read from its file, made ready, looked into."""
