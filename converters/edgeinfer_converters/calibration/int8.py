@@ -44,6 +44,8 @@ RANKING_SAMPLES = 4
 NOISE_SAMPLES = 8
 """Enough to tell a stream that carries a tenth of the noise from one that carries a hundredth."""
 
+_DIVIDED = ("uneven gates divided by channel", "one scale would leave many of their channels few levels")
+
 Inputs = Callable[[], Iterable[Mapping[str, Array]]]
 """The calibration samples, each time from the beginning."""
 
@@ -164,7 +166,8 @@ def to_int8(
 
     `inputs` and `count` are those of `calibrate`. Raises ModelError for a graph that cannot be quantized.
     """
-    draft = _Draft(calibration.graph, calibration.ranges, calibration.floats)
+    reasons = (_DIVIDED,) if calibration.divided else ()
+    draft = _Draft(calibration.graph, calibration.ranges, calibration.floats, reasons=reasons)
     give_back()
     draft = _with_islands(draft, aims, inputs, progress)
     draft = _with_streams(draft, aims, inputs)

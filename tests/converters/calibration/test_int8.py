@@ -143,4 +143,6 @@ def test_gates_are_divided_only_where_that_is_wanted(monkeypatch: pytest.MonkeyP
     for divide in (False, True):
         found = calibrate(shelve(serialized(model)), inputs, 8, Steps(), divide=divide)
         assert found.divided == divide
+        made = to_int8(found, inputs, 8, Aims(FORMS["u8"]), Steps())
+        assert [what for what, _ in made.reasons] == ["uneven gates divided by channel"] * divide
         assert (found.graph.doc_string == "divided") == divide
