@@ -276,7 +276,7 @@ print(status['VmHWM'].split()[0])
 
 
 def test_memory_does_not_grow_with_the_number_of_samples() -> None:
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
 
     def peak_kib(count: int) -> int:
         command = [sys.executable, "-c", SCRIPT, str(count)]
