@@ -63,7 +63,10 @@ def _divisions(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> list[_
     macs = count_macs(model)
     total = max(sum(macs.values()), 1)
     found = []
+    taken = {name for node in model.graph.node for name in (node.name, *node.input, *node.output)}
     for gate in find_gates(GraphView(model)):
+        if not taken.isdisjoint(_new_names(gate)):
+            continue
         extremes = ranges[gate.source]
         few = few_levels(extremes, FEW_LEVELS)
         if few > SHARE_OF_CHANNELS:
@@ -116,9 +119,9 @@ def _twice(
     gate, divisors, ones = division.gate, division.divisors, np.ones(1)
     second = onnx.NodeProto()
     second.CopyFrom(conv)
-    second.name, second.output[0] = f"{conv.name}_whole", _whole(gate.source)
+    second.name, second.output[0] = _whole(conv.name), _whole(gate.source)
     for index in (1, 2):
-        second.input[index] = f"{conv.input[index]}_whole"
+        second.input[index] = _whole(conv.input[index])
         model.graph.initializer.append(_renamed(constants[conv.input[index]], second.input[index]))
     weights, bias = (numpy_helper.to_array(constants[name]) for name in conv.input[1:3])
     new = {conv.input[1]: scaled_weights(conv, weights, divisors, ones), conv.input[2]: bias / divisors}
@@ -127,9 +130,9 @@ def _twice(
         new[reader.input[1]] = scaled_weights(reader, read, ones, divisors)
     for name, values in new.items():
         constants[name].CopyFrom(numpy_helper.from_array(values.astype(np.float32), name))
-    least = f"{gate.source}_least"
+    least = _least(gate.source)
     model.graph.initializer.append(numpy_helper.from_array(np.array(-division.share, np.float32), least))
-    clip = helper.make_node("Clip", [gate.source, least], [_closed(gate.source)], f"{gate.mul.name}_clip")
+    clip = helper.make_node("Clip", [gate.source, least], [_closed(gate.source)], _clip(gate))
     return [conv, second, clip]
 
 
@@ -140,9 +143,24 @@ def _renamed(tensor: onnx.TensorProto, name: str) -> onnx.TensorProto:
     return copy
 
 
+def _new_names(gate: Gate) -> set[str]:
+    """What a division would call its tensors and nodes."""
+    conv, source = gate.conv, gate.source
+    copies = {_whole(name) for name in (conv.name, source, *conv.input[1:])}
+    return copies | {_closed(source), _least(source), _clip(gate)}
+
+
 def _whole(source: str) -> str:
     return f"{source}_whole"
 
 
 def _closed(source: str) -> str:
     return f"{source}_closed"
+
+
+def _least(source: str) -> str:
+    return f"{source}_least"
+
+
+def _clip(gate: Gate) -> str:
+    return f"{gate.mul.name}_clip"

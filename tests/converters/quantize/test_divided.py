@@ -122,3 +122,11 @@ def test_any_ranges_leave_the_function(high: list[float], low: list[float]) -> N
     (sample,) = samples_of(model, 1, seed=3)
     assert sqnr_db(run(model, sample)[0], run(result, sample)[0]) > 35
     assert len(find_gates(GraphView(result))) == (1 if result is model else 0)
+
+
+@pytest.mark.parametrize("name", ["a_whole", "a_closed", "conv_a_whole", "w_whole", "a_least", "mul_clip"])
+def test_a_gate_whose_new_names_are_taken_is_left_alone(name: str) -> None:
+    model = gated(UNEVEN)
+    assert len(divided_of(model).graph.node) > len(model.graph.node)
+    model.graph.node.append(helper.make_node("Relu", ["y"], ["z"], name))
+    assert divide_gates(model, ranges_of(model)) is model
