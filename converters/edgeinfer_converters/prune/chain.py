@@ -248,9 +248,11 @@ def _warnings(repairs: tuple[Repair, ...], share: float, removed: float) -> tupl
     found = []
     few = [one.node for one in repairs if one.rows < _FEW_ROWS * one.width]
     if few:
+        layers = f"`{few[0]}`" if len(few) == 1 else f"{len(few)} layers (`{few[0]}`, …)"
+        keep = "keeps much of its" if len(few) == 1 else "keep much of their"
         found.append(
-            f"pruning: the calibration data say too little about {len(few)} layers (`{few[0]}`"
-            f"{', …' if len(few) > 1 else ''}), which keep much of their old weights: give more samples"
+            f"pruning: the calibration data say too little about {layers}, which {keep} old weights: give more "
+            "samples"
         )
     if abs(removed - share) > NEAR:
         found.append(f"pruning: {removed:.1%} of the cost is gone, {share:.1%} was asked for: the nearest")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import pytest
@@ -33,7 +35,9 @@ def chain(layers: int) -> onnx.ModelProto:
     return add_biases(graph_of([*nodes, conv(name, "y", "v")], (1, 4, 8, 8), weights))
 
 
-def measured(model: onnx.ModelProto, *, damage: float = 0.1) -> dict[str, Curve]:
+def measured(
+    model: onnx.ModelProto, *, damage: float = 0.1, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, Curve]:
     """What mending leaves if the damage of the first channel is this."""
     grouping = grouping_of(model)
     curves = {one.name: Curve(damage * np.arange(one.channels + 1.0), 1) for one in grouping.groups}
@@ -48,6 +52,7 @@ def measured(model: onnx.ModelProto, *, damage: float = 0.1) -> dict[str, Curve]
         lambda: samples_of(model, COUNT),
         COUNT,
         samples_of(model, 8, seed=5),
+        progress,
     )
     assert list(found) == list(curves)
     return dict(found)
@@ -86,21 +91,8 @@ def test_groups_in_between_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "TRIED", 2)
     monkeypatch.setattr(module, "FEWEST", 2)
     told: list[str] = []
-    model = chain(4)
-    grouping = grouping_of(model)
-    names = [one.name for one in grouping.groups]
-    curves = {name: Curve(0.1 * np.arange(9.0), 1) for name in names}
-    rankings = {name: Elimination(np.arange(8), np.zeros(9)) for name in names}
-    found = recovered(
-        model,
-        grouping,
-        rankings,
-        curves,
-        lambda: samples_of(model, COUNT),
-        COUNT,
-        samples_of(model, 8, seed=5),
-        told.append,
-    )
+    found = measured(chain(4), progress=told.append)
+    names = list(found)
     assert len(told) == 2
     assert names[0] in told[0]
     assert names[-1] in told[1]
