@@ -251,8 +251,8 @@ def _warnings(repairs: tuple[Repair, ...], share: float, removed: float) -> tupl
         layers = f"`{few[0]}`" if len(few) == 1 else f"{len(few)} layers (`{few[0]}`, …)"
         keep = "keeps much of its" if len(few) == 1 else "keep much of their"
         found.append(
-            f"pruning: the calibration data say too little about {layers}, which {keep} old weights: give more "
-            "samples"
+            f"pruning: the calibration data say too little about {layers}, which {keep} old weights: "
+            "give more samples"
         )
     if abs(removed - share) > NEAR:
         found.append(f"pruning: {removed:.1%} of the cost is gone, {share:.1%} was asked for: the nearest")
