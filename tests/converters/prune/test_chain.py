@@ -16,6 +16,7 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune import chain
 from edgeinfer_converters.prune.budget import Cost
 from edgeinfer_converters.prune.chain import Pruned, prune
+from edgeinfer_converters.prune.compensate import Repair
 from edgeinfer_converters.prune.cost import macs_cost
 from edgeinfer_converters.prune.groups import Grouping
 from edgeinfer_converters.prune.magnitude import smallest_removed
@@ -169,3 +170,17 @@ def test_what_another_kind_of_product_reads_too_stays() -> None:
     weights = {"w": filters(8, 4), "v": filters(8, 8), "t": filters(8, 8, seed=1), "u": filters(4, 8, seed=2)}
     found = pruned(graph_of(nodes, (1, 4, 8, 8), weights), 0.1)
     assert {one.group for one in found.choices} == {"conv_c"}
+
+
+@pytest.mark.parametrize(
+    ("few", "said"),
+    [
+        (("a",), "about `a`, which keeps much of its old weights"),
+        (("a", "b"), "about 2 layers (`a`, …), which keep much of their old weights"),
+    ],
+)
+def test_layers_with_few_samples_are_counted_as_one_says_it(few: tuple[str, ...], said: str) -> None:
+    enough = Repair("c", 1.0, 0.1, 0.1, rows=100_000, width=4)
+    repairs = (*(Repair(name, 1.0, 0.9, 1.0, rows=1, width=64) for name in few), enough)
+    (warning,) = chain._warnings(repairs, 0.2, 0.2)
+    assert said in warning
