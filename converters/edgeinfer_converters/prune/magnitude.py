@@ -1,6 +1,6 @@
-"""What pruning without data does: the channels with the smallest weights go, the same part of each group.
+"""What pruning without data does: the channels with the smallest weights go.
 
-It is what everything else is measured against. A channel counts for as much as the weights of all layers
+The same part of each group goes, or the smallest of all groups together. It is what everything else is measured against. A channel counts for as much as the weights of all layers
 that it belongs to: those that make it, those that read it, and the scales of normalizations.
 Sources: Li et al., "Pruning Filters for Efficient ConvNets" (ICLR 2017), with the L2 norm; Fang et al.,
 "DepGraph: Towards Any Structural Pruning" (CVPR 2023), for whole groups. The importances are those of
@@ -35,6 +35,21 @@ def smallest_removed(
         if cost(counts) <= (1 - share) * whole:
             break
     return {group.name: _largest(view, group, counts[group.name]) for group in grouping.groups}
+
+
+def smallest_of_all_removed(
+    view: GraphView, grouping: Grouping, share: float, cost: Cost
+) -> Mapping[str, Indices]:
+    """The same with the least important channels of all groups together; the best of each group stays."""
+    found = {group.name: importances(view, group) for group in grouping.groups}
+    every = np.sort(np.concatenate([*found.values(), np.zeros(0)]))
+    most = (1 - share) * cost({})
+    kept: dict[str, Indices] = {name: np.arange(len(one)) for name, one in found.items()}
+    for bound in every[:: max(len(every) // _STEPS, 1)]:
+        kept = {name: np.flatnonzero(one >= min(bound, one.max())) for name, one in found.items()}
+        if cost({name: len(one) for name, one in kept.items()}) <= most:
+            break
+    return kept
 
 
 def importances(view: GraphView, group: Group) -> Floats:

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.cost import macs_cost
-from edgeinfer_converters.prune.magnitude import importances, smallest_removed
+from edgeinfer_converters.prune.magnitude import importances, smallest_of_all_removed, smallest_removed
 from edgeinfer_converters.prune.selection import macs_of
 from tests.fixtures.graphs import conv, filters, graph_of
 from tests.fixtures.pruning import between, branches, grouping_of, only
@@ -51,6 +51,28 @@ def test_multiples_are_kept_and_never_nothing() -> None:
     assert len(kept["conv_a"]) == 4
     assert len(smallest_removed(view, grouping, 0.99, macs_cost(view, grouping), multiple=4)["conv_a"]) == 4
     assert len(smallest_removed(view, grouping, 0.99, macs_cost(view, grouping))["conv_a"]) == 1
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
+def test_of_all_groups_the_smallest_go(share: float) -> None:
+    model = branches("conv", "relu", "conv", "relu", "conv", tail="pooled")
+    view, grouping = GraphView(model), grouping_of(model)
+    kept = smallest_of_all_removed(view, grouping, share, macs_cost(view, grouping))
+    whole = macs_of(view, grouping, {})
+    assert macs_of(view, grouping, {name: one.tolist() for name, one in kept.items()}) <= (1 - share) * whole
+    importance = {group.name: importances(view, group) for group in grouping.groups}
+    left = {name: importance[name][one] for name, one in kept.items()}
+    gone = {name: np.delete(importance[name], one) for name, one in kept.items()}
+    # One channel alone may be less than what goes elsewhere: the last of its group.
+    least = min(one.min() for one in left.values() if len(one) > 1)
+    assert max(one.max(initial=0) for one in gone.values()) <= least
+
+
+def test_the_best_of_each_group_stays() -> None:
+    model = two_layers([5, 1, 6, 2, 7, 3, 8, 4])
+    view, grouping = GraphView(model), grouping_of(model)
+    kept = smallest_of_all_removed(view, grouping, 0.99, macs_cost(view, grouping))
+    assert kept["conv_a"].tolist() == [int(importances(view, grouping.groups[0]).argmax())]
 
 
 def squares(*parts: np.ndarray) -> np.ndarray:
