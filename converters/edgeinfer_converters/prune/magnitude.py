@@ -1,7 +1,8 @@
 """What pruning without data does: the channels with the smallest weights go.
 
-The same part of each group goes, or the smallest of all groups together. It is what everything else is measured against. A channel counts for as much as the weights of all layers
-that it belongs to: those that make it, those that read it, and the scales of normalizations.
+The same part of each group goes, or the smallest of all groups together. It is what everything else is
+measured against. A channel counts for as much as the weights of all layers that it belongs to: those that
+make it, those that read it, and the scales of normalizations.
 Sources: Li et al., "Pruning Filters for Efficient ConvNets" (ICLR 2017), with the L2 norm; Fang et al.,
 "DepGraph: Towards Any Structural Pruning" (CVPR 2023), for whole groups. The importances are those of
 Torch-Pruning's `MagnitudeImportance(p=2, group_reduction="mean", normalizer="mean")`, which leaves
