@@ -12,7 +12,7 @@ a bound moved to where the product is, again and again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,7 +39,7 @@ groups, whose few weights for each channel have little to make up for."""
 
 FOLDS = 4
 MAX_NUMBERS = 24_000_000
-"""In the columns that a product is fitted to: of wide ones fewer positions are looked at."""
+"""In the columns that a product is fitted to: of wide ones fewer positions are looked at, for time's sake."""
 
 
 @dataclass(frozen=True)
@@ -139,16 +139,10 @@ def _half(model: onnx.ModelProto) -> Half:
 
 
 def _repaired(pair: Pair, target: Target, pains: Pains) -> tuple[Fit, Repair]:
-    start = _start(pair.halves[1], target)
-    width = target.make.width
-    most = int(np.clip(MAX_NUMBERS // (width * target.make.groups * len(pair.waiting)), 1, pains.positions))
-    rows = [
-        _rows(target, start, wanted, found, number, most)
-        for number, (wanted, found) in enumerate(pair.waiting)
-    ]
-    parts = min(FOLDS, len(rows)) if pains.tried else 1
-    folds = [total_of(one.moments() for one in rows[part::parts]) for part in range(parts)]
-    start = start[:, :, : target.fitted]
+    rows = _AllRows(target, _start(pair.halves[1], target), pair.waiting, pains.positions)
+    parts = min(FOLDS, len(pair.waiting)) if pains.tried else 1
+    folds = [total_of(one.moments() for one in rows.of(part, parts)) for part in range(parts)]
+    start, width = rows.start[:, :, : target.fitted], target.make.width
     biased = bias_input(target.node) is not None
     best = fit(folds, start, biased=biased) if pains.tried else fit_roughly(folds[0], start, biased=biased)
     count = sum(fold.count for fold in folds)
@@ -156,10 +150,29 @@ def _repaired(pair: Pair, target: Target, pains: Pains) -> tuple[Fit, Repair]:
     return _refined(best, total_of(folds), rows, start, target.bounds, pains.refinements), repair
 
 
+@dataclass(frozen=True)
+class _AllRows:
+    """Those of all samples that wait, made anew whenever they are asked for: together they are too large."""
+
+    target: Target
+    start: Floats
+    waiting: Sequence[Sequence[Values]]
+    positions: int
+
+    def of(self, first: int = 0, step: int = 1) -> Iterator[_Rows]:
+        """The rows of every `step`-th sample from the `first` on."""
+        make = self.target.make
+        numbers = make.width * make.groups * len(self.waiting)
+        most = int(np.clip(MAX_NUMBERS // numbers, 1, self.positions))
+        for number in range(first, len(self.waiting), step):
+            wanted, found = self.waiting[number]
+            yield _rows(self.target, self.start, wanted, found, number, most)
+
+
 def _refined(
     best: Fit,
     total: Moments,
-    rows: list[_Rows],
+    rows: _AllRows,
     start: Floats,
     bounds: tuple[float, float] | None,
     times: int,
@@ -167,8 +180,8 @@ def _refined(
     for _ in range(times):
         if bounds is None or best.bias is None:
             break
-        aims = [one.moved(best.weights, best.bias, bounds) for one in rows]
-        total = with_targets(total, [(one.columns, one.targets) for one in aims])
+        aims = (one.moved(best.weights, best.bias, bounds) for one in rows.of())
+        total = with_targets(total, ((one.columns, one.targets) for one in aims))
         weights, bias = fit_at(total, start, best.strength, biased=True)
         best = replace(best, weights=weights, bias=bias)
     return best
