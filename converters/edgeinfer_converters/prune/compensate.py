@@ -31,7 +31,7 @@ from edgeinfer_converters.quantize.operators import bias_input
 from edgeinfer_converters.quantize.pair import Half, Pair, Samples
 from edgeinfer_converters.quantize.segments import Values
 
-MEMORY_BYTES = 256_000_000
+MEMORY_BYTES = 48_000_000
 MAX_SAMPLES = 256
 MAX_WIDTH = 2304
 """Of columns: wider products keep their weights, and have their means corrected. So do convolutions in
