@@ -23,7 +23,14 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.prune.elimination import Indices
-from edgeinfer_converters.prune.moments import Floats, Moments, moments_of, total_of, with_targets
+from edgeinfer_converters.prune.moments import (
+    Floats,
+    Moments,
+    ShelvedMoments,
+    moments_of,
+    total_of,
+    with_targets,
+)
 from edgeinfer_converters.prune.ridge import Fit, fit, fit_at, fit_roughly
 from edgeinfer_converters.prune.targets import Target, targets_of
 from edgeinfer_converters.quantize.hessian import as_rows, from_rows
@@ -141,13 +148,13 @@ def _half(model: onnx.ModelProto) -> Half:
 def _repaired(pair: Pair, target: Target, pains: Pains) -> tuple[Fit, Repair]:
     rows = _AllRows(target, _start(pair.halves[1], target), pair.waiting, pains.positions)
     parts = min(FOLDS, len(pair.waiting)) if pains.tried else 1
-    folds = [total_of(one.moments() for one in rows.of(part, parts)) for part in range(parts)]
+    folds = ShelvedMoments(total_of(one.moments() for one in rows.of(n, parts)) for n in range(parts))
     start, width = rows.start[:, :, : target.fitted], target.make.width
     biased = bias_input(target.node) is not None
     best = fit(folds, start, biased=biased) if pains.tried else fit_roughly(folds[0], start, biased=biased)
-    count = sum(fold.count for fold in folds)
-    repair = Repair(target.node.name, best.before, best.error, best.strength, count, width)
-    return _refined(best, total_of(folds), rows, start, target.bounds, pains.refinements), repair
+    total = total_of(folds)
+    repair = Repair(target.node.name, best.before, best.error, best.strength, total.count, width)
+    return _refined(best, total, rows, start, target.bounds, pains.refinements), repair
 
 
 @dataclass(frozen=True)
