@@ -120,12 +120,11 @@ def fit_at(known: Moments, start: Floats, strength: float, *, biased: bool) -> t
     whole = known.covariances(centred=biased)
     weights = start
     if np.isfinite(strength):
-        anchored = _anchored(whole.xx, start)
-        units = _units(anchored)
-        gram = anchored * units[:, :, None] * units[:, None, :]
+        residual = whole.yx - start @ whole.xx
+        gram, units = _scaled(whole.xx, start)
         index = np.arange(gram.shape[-1])
         gram[:, index, index] += strength + _TINY * len(index)
-        residual = (whole.yx - start @ whole.xx) * units[:, None, :]
+        residual *= units[:, None, :]
         steps = np.linalg.solve(gram, residual.transpose(0, 2, 1)).transpose(0, 2, 1)
         weights = start + steps * units[:, None, :]
     return weights, _bias(whole, weights) if biased else None
@@ -138,15 +137,21 @@ def _bias(known: Covariances, weights: Floats) -> Floats:
 
 def _path(known: Covariances, start: Floats) -> _Path:
     residual = known.yx - start @ known.xx
-    scaled = _anchored(known.xx, start)
-    units = _units(scaled)
-    scaled *= units[:, :, None]
-    scaled *= units[:, None, :]
+    scaled, units = _scaled(known.xx, start)
     residual *= units[:, None, :]
     values, vectors = np.linalg.eigh(scaled)
     del scaled  # as large as the vectors
     back = vectors.transpose(0, 2, 1) * units[:, None, :]
     return _Path(start, residual @ vectors, np.maximum(values, 0) + _TINY * values.shape[-1], back)
+
+
+def _scaled(xx: Floats, start: Floats) -> tuple[Floats, Floats]:
+    """The anchored moments in units of the columns, and these units."""
+    scaled = _anchored(xx, start)
+    units = _units(scaled)
+    scaled *= units[:, :, None]
+    scaled *= units[:, None, :]
+    return scaled, units
 
 
 def _anchored(xx: Floats, start: Floats) -> Floats:

@@ -109,6 +109,7 @@ class Pair:
         def both(one: Mapping[str, Array]) -> list[Values]:
             return list(each(lambda side: copied(needed[side], dict(one), runners[side]), (0, 1)))
 
+        self.waiting = []  # there is no room for both
         # A thread for each half, not for each sample: a session keeps memory for all its runs at a time.
         self.waiting = [both(one) for one in islice(self._samples(), count)]
 
