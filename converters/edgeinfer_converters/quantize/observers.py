@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-import numpy as np
-
 from edgeinfer.frames import Array
 from edgeinfer_converters.quantize.histogram import Histogram, histogram_from, histogram_of
 
