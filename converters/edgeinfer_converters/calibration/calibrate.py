@@ -101,15 +101,14 @@ class _Watch:
     def update_all(self, parts: Iterable[Mapping[str, Array]]) -> None:
         with crew() as workers:
             for values in parts:
-                # Large and small ones for both threads; of a tensor both see nothing at the same time.
-                names = sorted(values, key=lambda name: values[name].nbytes)
-                for _ in workers.each(partial(self._update, values), (names[::2], names[1::2])):
+                # The largest first, so that both threads end at the same time.
+                names = sorted(values, key=lambda name: -values[name].nbytes)
+                for _ in workers.each(partial(self._update, values), names):
                     pass
 
-    def _update(self, values: Mapping[str, Array], names: Sequence[str]) -> None:
-        for name in names:
-            for one in self._by_tensor[name]:
-                one.update(values[name])
+    def _update(self, values: Mapping[str, Array], name: str) -> None:
+        for one in self._by_tensor[name]:
+            one.update(values[name])
 
     def ranges(self, count: int) -> Ranges:
         histograms = {name: one for name, seen in self._histograms.items() if (one := seen.result())}
