@@ -20,7 +20,8 @@ def padded(values: np.ndarray, windows: Windows) -> np.ndarray:
     apart = windows.spacing or (1,) * rank
     sizes = [(size - 1) * gap + 1 for size, gap in zip(values.shape[2:], apart, strict=True)]
     spaced = np.zeros((*values.shape[:2], *sizes), values.dtype)
-    spaced[(..., *(slice(None, None, gap) for gap in apart))] = values
+    every = slice(None)
+    spaced[(every, every, *(slice(None, None, gap) for gap in apart))] = values
     sides = zip(windows.pads[:rank], windows.pads[rank:], strict=True)
     return np.pad(spaced, ((0, 0), (0, 0), *sides))
 
