@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -24,7 +23,7 @@ from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.relay import Relay
 from edgeinfer_converters.quantize.residual import stream_terms
-from edgeinfer_converters.quantize.threads import ahead, crew, each
+from edgeinfer_converters.quantize.threads import ahead, each
 
 Parts = Iterator[Mapping[str, Array]]
 """The tensors of a sample, some at a time."""
@@ -99,16 +98,11 @@ class _Watch:
         return tuple(self._by_tensor)
 
     def update_all(self, parts: Iterable[Mapping[str, Array]]) -> None:
-        with crew() as workers:
-            for values in parts:
-                # The largest first, so that both threads end at the same time.
-                names = sorted(values, key=lambda name: -values[name].nbytes)
-                for _ in workers.each(partial(self._update, values), names):
-                    pass
-
-    def _update(self, values: Mapping[str, Array], name: str) -> None:
-        for one in self._by_tensor[name]:
-            one.update(values[name])
+        # In one thread: what others do to small arrays at the same time costs more than it gains.
+        for values in parts:
+            for name, array in values.items():
+                for one in self._by_tensor[name]:
+                    one.update(array)
 
     def ranges(self, count: int) -> Ranges:
         histograms = {name: one for name, seen in self._histograms.items() if (one := seen.result())}
@@ -287,10 +281,10 @@ def _check_array(view: GraphView, value: onnx.ValueInfoProto, array: Array, wher
 
 def _check_finite(values: Array, where: str) -> None:
     # NaN and infinity show in the sum of squares: one fast pass, and no array of flags. Large numbers may
-    # overflow it, and are looked at one by one.
+    # overflow it, and are looked at one by one. (Other threads wait for `@`, but not for `dot`.)
     flat = values.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        fine = np.isfinite(flat @ flat)
+        fine = np.isfinite(np.dot(flat, flat))
     if not fine and not np.isfinite(flat).all():
         raise DataError(f"{where} holds NaN or infinity", hint="look at this sample, or leave it out")
 
