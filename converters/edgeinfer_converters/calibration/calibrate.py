@@ -28,6 +28,9 @@ from edgeinfer_converters.quantize.threads import ahead, each
 Parts = Iterator[Mapping[str, Array]]
 """The tensors of a sample, some at a time."""
 
+PARTS_AHEAD = 3
+"""Of the tensors of samples, made while some are looked at: some take long to make, others to look at."""
+
 T = TypeVar("T")
 
 _Observer = HistogramObserver | ChannelObserver | GramObserver
@@ -160,11 +163,11 @@ def stream(
 ) -> Iterator[Mapping[str, Array]]:
     """The values of the tensors `names`, sample by sample, those of a sample in several parts.
 
-    Each part is worth about PIECE_BYTES; let go of it before asking for the next one, which another thread
-    makes meanwhile: samples are read there, too. `progress` is called with 1 after each sample. `known`
+    Each part is worth about PIECE_BYTES; let go of it before asking for the next one. Another thread makes
+    the next PARTS_AHEAD meanwhile: samples are read there, too. `progress` is called with 1 after each sample. `known`
     samples came before these. Raises what `observe` raises.
     """
-    for part in ahead(_in_parts(model, names, samples, total, known)):
+    for part in ahead(_in_parts(model, names, samples, total, known), PARTS_AHEAD):
         if part is None:
             progress(1)
         else:
