@@ -164,8 +164,8 @@ def stream(
     """The values of the tensors `names`, sample by sample, those of a sample in several parts.
 
     Each part is worth about PIECE_BYTES; let go of it before asking for the next one. Another thread makes
-    the next PARTS_AHEAD meanwhile: samples are read there, too. `progress` is called with 1 after each sample. `known`
-    samples came before these. Raises what `observe` raises.
+    the next PARTS_AHEAD meanwhile: samples are read there, too. `progress` is called with 1 after each
+    sample. `known` samples came before these. Raises what `observe` raises.
     """
     for part in ahead(_in_parts(model, names, samples, total, known), PARTS_AHEAD):
         if part is None:
