@@ -184,6 +184,7 @@ def test_large_pictures_are_looked_at_in_places_that_change_from_sample_to_sampl
 
 def test_columns_of_wide_matrices_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hessian, "_ROWS_OF_WIDE", 20)
+    monkeypatch.setattr(hessian, "POSITIONS", 8)
     rng = np.random.default_rng(0)
     samples = [rng.normal(size=(8, 300)).astype(np.float32) for _ in range(4)]
     observer = GramObserver(hessian.Columns(1, 1, 300))
