@@ -24,7 +24,7 @@ from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.relay import Relay
 from edgeinfer_converters.quantize.residual import stream_terms
-from edgeinfer_converters.quantize.threads import ahead, each
+from edgeinfer_converters.quantize.threads import ahead, crew, each
 
 Parts = Iterator[Mapping[str, Array]]
 """The tensors of a sample, some at a time."""
@@ -99,16 +99,16 @@ class _Watch:
         return tuple(self._by_tensor)
 
     def update_all(self, parts: Iterable[Mapping[str, Array]]) -> None:
-        for values in parts:
-            # Large and small ones for both threads; of a tensor both see nothing at the same time.
-            names = sorted(values, key=lambda name: values[name].nbytes)
-            for _ in each(partial(self._update, values), (names[::2], names[1::2])):
-                pass
+        with crew() as workers:
+            for values in parts:
+                # The largest first, so that both threads end at the same time.
+                names = sorted(values, key=lambda name: -values[name].nbytes)
+                for _ in workers.each(partial(self._update, values), names):
+                    pass
 
-    def _update(self, values: Mapping[str, Array], names: Sequence[str]) -> None:
-        for name in names:
-            for one in self._by_tensor[name]:
-                one.update(values[name])
+    def _update(self, values: Mapping[str, Array], name: str) -> None:
+        for one in self._by_tensor[name]:
+            one.update(values[name])
 
     def ranges(self, count: int) -> Ranges:
         histograms = {name: one for name, seen in self._histograms.items() if (one := seen.result())}
@@ -286,8 +286,12 @@ def _check_array(view: GraphView, value: onnx.ValueInfoProto, array: Array, wher
 
 
 def _check_finite(values: Array, where: str) -> None:
-    # NaN and infinity show in one of the extremes: two fast passes, and no array of flags.
-    if values.size and not (np.isfinite(values.min()) and np.isfinite(values.max())):
+    # NaN and infinity show in the sum of squares: one fast pass, and no array of flags. Large numbers may
+    # overflow it, and are looked at one by one.
+    flat = values.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        fine = np.isfinite(flat @ flat)
+    if not fine and not np.isfinite(flat).all():
         raise DataError(f"{where} holds NaN or infinity", hint="look at this sample, or leave it out")
 
 

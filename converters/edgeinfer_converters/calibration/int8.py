@@ -22,6 +22,7 @@ from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
+from edgeinfer_converters.quantize.affordable import affordable
 from edgeinfer_converters.quantize.divided import divide_gates
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
 from edgeinfer_converters.quantize.extremes import channel_ranges, merged
@@ -33,7 +34,7 @@ from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
 from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
-from edgeinfer_converters.quantize.sequential import MAX_SAMPLES, correct_biases
+from edgeinfer_converters.quantize.sequential import correct_biases
 from edgeinfer_converters.quantize.spread import spread_channels
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.shelf import Shelved
@@ -41,7 +42,7 @@ from edgeinfer_converters.shelf import Shelved
 RANKING_SAMPLES = 4
 """All tensors are ranked on them: a few suffice to find the worst."""
 
-NOISE_SAMPLES = 8
+NOISE_SAMPLES = 4
 """Enough to tell a stream that carries a tenth of the noise from one that carries a hundredth."""
 
 _DIVIDED = ("uneven gates divided by channel", "one scale would leave many of their channels few levels")
@@ -133,9 +134,9 @@ def calibrate(
     """Make a prepared float graph easier to quantize, and learn from `count` samples.
 
     The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
-    samples each time; they run through the graph twice, in constant memory. In the folder `cache` a run that
-    is interrupted leaves a checkpoint, from which the next one goes on. `divide`: uneven gates may be divided
-    by channel; where the worst operators stay float anyway, dividing them costs and gains nothing.
+    samples each time; they run through the graph twice at most, in constant memory. In the folder `cache` a
+    run that is interrupted leaves a checkpoint, from which the next one goes on. `divide`: uneven gates may
+    be divided by channel; where the worst operators stay float anyway, dividing them costs and gains nothing.
     Raises DataError for samples that do not fit, ModelError for a graph that does not run or whose
     weights are no numbers.
     """
@@ -184,7 +185,7 @@ def to_int8(
         integer_results=aims.integer_results,
     )
     give_back()
-    with progress(min(count, MAX_SAMPLES), "correcting biases"):
+    with progress(affordable(draft.graph, count), "correcting biases"):
         corrected = correct_biases(draft.graph, quantized, inputs, count)
     return Int8Model(corrected, draft.graph, draft.reasons)
 
@@ -255,9 +256,10 @@ def _equalized(
     names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
     if not names:
         return graph, frozenset(), False
-    with progress(count, "equalizing channels") as advance:
-        look = partial(channel_ranges, names)
-        ranges = merged(look_at_each(look, graph, names, inputs(), total=count, progress=advance))
+    most = affordable(graph, count)
+    with progress(most, "equalizing channels") as advance:
+        look, few = partial(channel_ranges, names), islice(inputs(), most)
+        ranges = merged(look_at_each(look, graph, names, few, total=count, progress=advance))
     opened, floats = open_gates(equalize(graph, ranges), ranges)
     opened = infer_shapes(opened)
     divided = divide_gates(opened, ranges) if divide else opened

@@ -59,6 +59,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Run the command. Raises EdgeInferError."""
     from edgeinfer.exits import Exit
+    from edgeinfer_converters.graph.slimmer import started_for
+
+    with started_for(arguments.model):
+        sys.stdout.write(_built(arguments))
+    return Exit.DONE
+
+
+def _built(arguments: argparse.Namespace) -> str:
     from edgeinfer_converters.building.convert import build
     from edgeinfer_converters.building.options import BuildOptions
     from edgeinfer_converters.report import dump_report, summary
@@ -81,8 +89,7 @@ def execute(arguments: argparse.Namespace) -> int:
             seed=arguments.seed,
         )
     )
-    sys.stdout.write(dump_report(report).decode() if arguments.json else summary(report))
-    return Exit.DONE
+    return dump_report(report).decode() if arguments.json else summary(report)
 
 
 def _prune(text: str) -> str:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import onnx
 from google.protobuf.message import DecodeError
 
 from edgeinfer.errors import ModelError
+from edgeinfer_converters.graph import slimmer
 from edgeinfer_converters.graph.foreign import GRAPH_ERRORS, short_reason
-
-PROGRAM = Path(__file__).with_name("slim.py")
-SMALL_BYTES = 1_000_000
-"""From here on a process of its own is worth its third of a second: onnxslim and the algebra system that it
-imports take 40 MB, and it keeps three copies of the model that it worked on."""
 
 
 def clean_up(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -24,7 +16,7 @@ def clean_up(model: onnx.ModelProto) -> onnx.ModelProto:
     onnxslim is deterministic and offline, and keeps the names of inputs and outputs: checked here and
     by tests, since everything behind relies on it.
     """
-    slim = _slim_here(model) if model.ByteSize() < SMALL_BYTES else _slim_apart(model)
+    slim = _slim_here(model) if model.ByteSize() < slimmer.SMALL_BYTES else _slim_apart(model)
     if not isinstance(slim, onnx.ModelProto) or _interface(slim) != _interface(model):
         raise ModelError("the clean-up changed the model's inputs or outputs", hint="report this model")
     return slim
@@ -41,13 +33,11 @@ def _slim_here(model: onnx.ModelProto) -> object:
 
 def _slim_apart(model: onnx.ModelProto) -> onnx.ModelProto:
     """In a process that takes its memory with it when it ends."""
-    data = model.SerializeToString(deterministic=True)
-    done = subprocess.run([sys.executable, "-P", PROGRAM], input=data, capture_output=True, check=False)
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise _failed(last[:300] or f"onnxslim ended with code {done.returncode}")
+    code, answer, last = slimmer.slim_apart(model.SerializeToString(deterministic=True))
+    if code:
+        raise _failed(last[:300] or f"onnxslim ended with code {code}")
     try:
-        return onnx.load_from_string(done.stdout)
+        return onnx.load_from_string(answer)
     except DecodeError as error:
         raise _failed(short_reason(error)) from error
 

@@ -26,10 +26,16 @@ from edgeinfer_converters.shelf import Shelf
 MAX_WIDTH = 1152
 """Wider Gram matrices are cut into blocks along the diagonal: their cost grows with the third power."""
 
-POSITIONS = 64
-"""Positions of each sample that are looked at: neighbours are alike, further samples are not."""
+POSITIONS, FEW_POSITIONS = 64, 16
+"""Positions of each sample that are looked at: neighbours are alike, further samples are not. The few are
+for columns no wider than NARROW, of which each matrix says little."""
 
-_ROWS_AT_ONCE = 128
+NARROW = 32
+
+_ROWS_AT_ONCE, _ROWS_OF_WIDE = 128, 512
+"""Columns that wait to be added: adding them to a wide matrix takes as long as multiplying hundreds."""
+
+_WIDE = 256
 _SUM_ERROR = 1e-5
 
 Floats = npt.NDArray[np.float64]
@@ -73,13 +79,20 @@ class Columns:
     pads: tuple[int, ...] = ()
     dilations: tuple[int, ...] = ()
 
-    def take(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
+    @property
+    def positions(self) -> int:
+        """How many of each sample are looked at."""
+        return POSITIONS if self.width > NARROW else FEW_POSITIONS
+
+    def take(self, values: Array, offset: int, most: int | None = None) -> Array:
         """Up to `most` columns of one input, (rows, groups * blocks, width); `offset` moves the choice."""
+        most = self.positions if most is None else most
         columns = self._windows.take(values, offset, most) if self.kernel else _rows(values, offset, most)
         return columns.reshape(len(columns), self.groups * self.blocks, self.width)
 
-    def results(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
+    def results(self, values: Array, offset: int, most: int | None = None) -> Array:
         """Of the product's output what `take` takes of its input, (rows, groups, outputs of a group)."""
+        most = self.positions if most is None else most
         by_position = np.moveaxis(values, 1, -1) if self.kernel else values
         rows = _rows(by_position, offset, most)
         return rows.reshape(len(rows), self.groups, -1)
@@ -108,14 +121,16 @@ class GramObserver:
         self._total = np.zeros((columns.groups * columns.blocks, columns.width))
         self._positions = 0
         self._seen = 0
+        self._rows_at_once = _ROWS_OF_WIDE if columns.width > _WIDE else _ROWS_AT_ONCE
         self._waiting: list[Array] = []
 
     def update(self, values: Array) -> None:
         """Take in the product's input for one sample."""
         # In one layout, restored or not: sums of floats depend on the order in which memory is read.
-        self._waiting.append(np.ascontiguousarray(self._columns.take(values, self._seen), np.float32))
+        by_matrix = self._columns.take(values, self._seen).transpose(1, 0, 2)
+        self._waiting.append(np.ascontiguousarray(by_matrix, np.float32))
         self._seen += 1
-        if sum(map(len, self._waiting)) >= _ROWS_AT_ONCE:
+        if sum(rows.shape[1] for rows in self._waiting) >= self._rows_at_once:
             self._add()
 
     def result(self) -> Gram:
@@ -131,7 +146,7 @@ class GramObserver:
 
     def state(self) -> Mapping[str, Array]:
         """All that the observer knows, columns that wait included: sums are added up in the same order."""
-        waiting = np.concatenate([self._no_columns(), *self._waiting])
+        waiting = np.concatenate([self._no_columns(), *self._waiting], axis=1)
         counts = np.array([self._positions, self._seen], np.int64)
         strips = {f"strip{index}": strip for index, strip in enumerate(self._sum.strips)}
         return {"counts": counts, "total": self._total, "waiting": waiting, **strips}
@@ -142,10 +157,10 @@ class GramObserver:
         if {name: array.dtype for name, array in state.items()} != {k: v.dtype for k, v in now.items()}:
             raise ValueError("not the arrays of a Gram matrix")
         counts, total, waiting = state["counts"], state["total"], state["waiting"]
-        rows, *shape = waiting.shape or (0,)
-        if counts.shape != (2,) or counts.min() < 0 or rows >= _ROWS_AT_ONCE:
+        if counts.shape != (2,) or counts.min() < 0:
             raise ValueError("not the counts of a Gram matrix")
-        if total.shape != self._total.shape or tuple(shape) != self._no_columns().shape[1:]:
+        fits = waiting.ndim == 3 and waiting.shape[::2] == self._total.shape
+        if total.shape != self._total.shape or not fits or waiting.shape[1] >= self._rows_at_once:
             raise ValueError("not the columns of this product")
         if not all(np.isfinite(array).all() for array in state.values()):
             raise ValueError("there are columns with NaN or infinity")
@@ -154,12 +169,13 @@ class GramObserver:
         self._total, self._waiting = total, [waiting]
 
     def _no_columns(self) -> Array:
-        return np.empty((0, *self._total.shape), np.float32)
+        matrices, width = self._total.shape
+        return np.empty((matrices, 0, width), np.float32)
 
     def _add(self) -> None:
         if not self._waiting:
             return
-        rows = np.concatenate(self._waiting).transpose(1, 0, 2)
+        rows = np.concatenate(self._waiting, axis=1)
         self._sum.add(rows.transpose(0, 2, 1) @ rows)
         self._total += rows.sum(axis=1)
         self._positions += rows.shape[1]

@@ -8,7 +8,7 @@ themselves, noise does not show until it turns a decision. How sure a Sigmoid is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from edgeinfer_converters.quantize.activations import SURE
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import open_session, run_session
+from edgeinfer_converters.quantize.threads import each
 
 _PROBABILITIES = frozenset({"Identity", "LogSoftmax", "Sigmoid", "Softmax"})
 
@@ -38,13 +39,27 @@ class NoiseMeter:
         """The noise with the tensors of `scales` quantized."""
         return self._of(_bytes_of(with_rounding(with_logits(self.model), scales)))
 
+    def of_each(self, groups: Sequence[Mapping[str, Affine]]) -> list[float]:
+        """The noise with each of the groups of tensors quantized; one graph does for all of them."""
+        switched, switches = with_switches(with_logits(self.model), _together(groups))
+        session = open_session(_bytes_of(switched), pooled=False)
+
+        def noise_of(group: Mapping[str, Affine]) -> float:
+            turned = {switch: np.array(name in group) for name, switch in switches.items()}
+            return self._noise(list(_run(session, [{**sample, **turned} for sample in self.samples])))
+
+        return list(each(noise_of, groups))
+
     def of_model(self, quantized: onnx.ModelProto) -> float:
         """The noise of a model that was quantized from the one measured."""
         return self._of(_bytes_of(with_logits(quantized)))
 
     def _of(self, model: bytes) -> float:
-        """The mean over the outputs of error to signal. Of bytes: the graph itself is gone by now."""
-        noisy = list(_run(open_session(model, pooled=False), self.samples))
+        # Of bytes: the graph itself is gone by now.
+        return self._noise(list(_run(open_session(model, pooled=False), self.samples)))
+
+    def _noise(self, noisy: Sequence[Sequence[Array]]) -> float:
+        """The mean over the outputs of error to signal."""
         ratios = []
         for index in range(len(self.outputs[0])):
             pairs = [
@@ -111,28 +126,61 @@ def _limited(model: onnx.ModelProto, name: str) -> str:
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:
     """The graph with the tensors of `scales` rounded to their integers where nodes read them."""
+    emitter = Emitter(GraphView(model))
+    return _rewired(model, emitter, scales, lambda _, rounded: rounded)
+
+
+def with_switches(
+    model: onnx.ModelProto, scales: Mapping[str, Affine]
+) -> tuple[onnx.ModelProto, Mapping[str, str]]:
+    """The same with an input for each tensor, a bool: whether it is rounded; and their names by tensor."""
+    emitter = Emitter(GraphView(model))
+    switches = {name: emitter.free(f"{name}_switch") for name in scales}
+
+    def chosen(name: str, rounded: str) -> str:
+        target = emitter.free(f"{name}_chosen")
+        emitter.add(onnx.helper.make_node("Where", [switches[name], rounded, name], [target], target))
+        return target
+
+    changed = _rewired(model, emitter, scales, chosen)
+    changed.graph.input.extend(
+        onnx.helper.make_tensor_value_info(switch, onnx.TensorProto.BOOL, []) for switch in switches.values()
+    )
+    return changed, switches
+
+
+def _rewired(
+    model: onnx.ModelProto,
+    emitter: Emitter,
+    scales: Mapping[str, Affine],
+    instead: Callable[[str, str], str],
+) -> onnx.ModelProto:
+    """The graph whose nodes read `instead`, given a tensor of `scales` and what rounding has made of it."""
     view = GraphView(model)
-    emitter = Emitter(view)
-    rounded: dict[str, str] = {}
+    read: dict[str, str] = {}
 
     def round_all(names: Iterable[str]) -> None:
         for name in names:
             if name in scales:
                 stored = emitter.quantize(name, scales[name], name)
-                rounded[name] = emitter.dequantize(stored, scales[name], name)
+                read[name] = instead(name, emitter.dequantize(stored, scales[name], name))
 
     round_all(view.inputs)
     for node in view.nodes:
         written = onnx.NodeProto()
         written.CopyFrom(node)
         for index, name in enumerate(node.input):
-            written.input[index] = rounded.get(name, name)
+            written.input[index] = read.get(name, name)
         emitter.add(written)
         round_all(node.output)
     changed = with_initializers(model, [*model.graph.initializer, *emitter.initializers.values()])
     changed.graph.ClearField("node")
     changed.graph.node.extend(emitter.nodes)
     return changed
+
+
+def _together(groups: Iterable[Mapping[str, Affine]]) -> Mapping[str, Affine]:
+    return {name: affine for group in groups for name, affine in group.items()}
 
 
 def _run(

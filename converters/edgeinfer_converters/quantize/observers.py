@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-import numpy as np
-
 from edgeinfer.frames import Array
 from edgeinfer_converters.quantize.histogram import Histogram, histogram_from, histogram_of
 
@@ -30,8 +28,8 @@ class Observer(Protocol):
         """Go on from a state. Raises ValueError for what no such observer gives."""
 
 
-MAX_COUNTED = 2**15
-"""Values of a tensor and sample that are counted; its minimum and maximum always are."""
+MAX_COUNTED = 2**14
+"""Values of a tensor and sample that are counted; the bounds are those of all."""
 
 
 class HistogramObserver:
@@ -43,8 +41,10 @@ class HistogramObserver:
     def update(self, values: Array) -> None:
         """Take in finite float32 values of any shape."""
         if values.size:
-            some = _some(values.reshape(-1))
-            self._seen = histogram_of(some) if self._seen is None else self._seen.with_values(some)
+            flat = values.reshape(-1)
+            some, bounds = _some(flat), (float(flat.min()), float(flat.max()))
+            seen = self._seen
+            self._seen = histogram_of(some, bounds) if seen is None else seen.with_values(some, bounds)
 
     def result(self) -> Histogram | None:
         """What was seen; None if no value was."""
@@ -60,8 +60,5 @@ class HistogramObserver:
 
 
 def _some(values: Array) -> Array:
-    """All values, or every n-th beside the two extremes; n is odd, as rows and channels rarely are."""
-    if values.size <= MAX_COUNTED:
-        return values
-    step = -(-values.size // MAX_COUNTED) | 1
-    return np.concatenate([values[::step], [values.min(), values.max()]]).astype(values.dtype, copy=False)
+    """All values, or every n-th; n is odd, as rows and channels rarely are."""
+    return values[:: -(-values.size // MAX_COUNTED) | 1]

@@ -18,7 +18,7 @@ import onnx
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.segments import Cut, Runner, Values
-from edgeinfer_converters.quantize.threads import each
+from edgeinfer_converters.quantize.threads import crew, each
 from edgeinfer_converters.quantize.timeline import Timeline
 
 _WORTHWHILE, _WORTHWHILE_TO_KEEP = 4, 2
@@ -107,10 +107,11 @@ class Pair:
         needed = self._needed(ends)
 
         def both(one: Mapping[str, Array]) -> list[Values]:
-            return list(each(lambda side: copied(needed[side], dict(one), runners[side]), (0, 1)))
+            return list(workers.each(lambda side: copied(needed[side], dict(one), runners[side]), (0, 1)))
 
         # A thread for each half, not for each sample: a session keeps memory for all its runs at a time.
-        self.waiting = [both(one) for one in islice(self._samples(), count)]
+        with crew() as workers:
+            self.waiting = [both(one) for one in islice(self._samples(), count)]
 
     def _run(self, ends: Sequence[int]) -> None:
         needed = self._needed(ends)

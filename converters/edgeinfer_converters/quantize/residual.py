@@ -91,7 +91,8 @@ def choose_streams(
         return Widening()
     macs = count_macs(model)
     total = sum(macs.values())
-    shares = {one.add: meter.of(_of_stream(one, scales)) / whole for one in streams}
+    noise = meter.of_each([_of_stream(one, scales) for one in streams])
+    shares = {one.add: alone / whole for one, alone in zip(streams, noise, strict=True)}
     costs = {one.add: sum(macs[name] for name in one.readers) / total for one in streams}
     chosen: list[Stream] = []
     for one in sorted(streams, key=lambda stream: (-shares[stream.add], stream.add)):

@@ -14,8 +14,11 @@ import numpy.typing as npt
 DAMPING = 0.01
 """Added to the diagonal, as a share of its mean: keeps what calibration has not seen from mattering."""
 
-_BLOCK = 64
+_BLOCK = 32
 """Columns that are rounded before the rest is brought up to date: the same numbers, fewer passes."""
+
+_LEAF = 64
+"""Triangular matrices up to this size are inverted as they are, larger ones in parts."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,13 +32,15 @@ def round_to_output(
     Columns with a large mean square come first. A column that was always zero is rounded to nearest.
     """
     order, factor = _ordered_factor(grams, damping)
-    left = np.take_along_axis(weights, order[:, None, :], axis=2)
+    # With the outputs behind: a column of the weights lies in one piece.
+    left = np.take_along_axis(weights.transpose(0, 2, 1), order[:, :, None], axis=1)
     stored = np.empty(left.shape, np.int8)
-    for start in range(0, left.shape[2], _BLOCK):
-        end = min(start + _BLOCK, left.shape[2])
-        errors = _round_block(left[:, :, start:end], stored[:, :, start:end], factor, start, scales, bound)
-        left[:, :, end:] -= errors @ factor[:, start:end, end:]
-    return np.take_along_axis(stored, np.argsort(order, axis=1, kind="stable")[:, None, :], axis=2)
+    for start in range(0, left.shape[1], _BLOCK):
+        end = min(start + _BLOCK, left.shape[1])
+        errors = _round_block(left[:, start:end], stored[:, start:end], factor, start, scales, bound)
+        left[:, end:] -= factor[:, start:end, end:].transpose(0, 2, 1) @ errors
+    back = np.argsort(order, axis=1, kind="stable")
+    return np.take_along_axis(stored, back[:, :, None], axis=1).transpose(0, 2, 1)
 
 
 def output_error(weights: Floats, rounded: Floats, grams: Floats) -> Floats:
@@ -50,14 +55,13 @@ def _round_block(
 ) -> Floats:
     """Round the columns of a block, in place; the errors that the columns behind it have to bear."""
     errors = np.empty_like(left)
-    for column in range(left.shape[2]):
+    for column in range(left.shape[1]):
         row = start + column
-        rounded = np.clip(np.rint(left[:, :, column] / scales), -bound, bound)
-        stored[:, :, column] = rounded
-        error = left[:, :, column] - rounded * scales
-        errors[:, :, column] = error / factor[:, row, row, None]
-        behind = factor[:, row, None, row + 1 : start + left.shape[2]]
-        left[:, :, column + 1 :] -= errors[:, :, column, None] * behind
+        rounded = np.clip(np.rint(left[:, column] / scales), -bound, bound)
+        stored[:, column] = rounded
+        errors[:, column] = (left[:, column] - rounded * scales) / factor[:, row, row, None]
+        behind = factor[:, row, row + 1 : start + left.shape[1], None]
+        left[:, column + 1 :] -= behind * errors[:, column, None]
     return errors
 
 
@@ -99,9 +103,23 @@ def _damped(grams: Floats, damping: float) -> Floats:
 
 
 def _factor(damped: Floats) -> Floats:
-    """The upper triangular U with U^T U equal to the inverse."""
-    inverse = np.linalg.inv(damped)
-    symmetric = inverse + inverse.transpose(0, 2, 1)
-    del inverse  # matrices of 10 MB each
-    symmetric /= 2
-    return np.linalg.cholesky(symmetric).transpose(0, 2, 1).astype(np.float64, copy=False)
+    """The upper triangular U with U^T U equal to the inverse.
+
+    Back to front the matrix is L L^T, and its inverse M^T M with M the inverse of L: U is M back to front.
+    """
+    lower = np.linalg.cholesky(damped[:, ::-1, ::-1]).astype(np.float64, copy=False)
+    return _inverse_of_lower(lower)[:, ::-1, ::-1]
+
+
+def _inverse_of_lower(lower: Floats) -> Floats:
+    """Of triangular matrices, by their quarters: a sixth of the work of a general inverse."""
+    size = lower.shape[1]
+    if size <= _LEAF:
+        return np.tril(np.linalg.inv(lower))
+    half = size // 2
+    inverse = np.zeros_like(lower)
+    inverse[:, :half, :half] = _inverse_of_lower(lower[:, :half, :half])
+    inverse[:, half:, half:] = _inverse_of_lower(lower[:, half:, half:])
+    between = lower[:, half:, :half] @ inverse[:, :half, :half]
+    inverse[:, half:, :half] = -inverse[:, half:, half:] @ between
+    return inverse

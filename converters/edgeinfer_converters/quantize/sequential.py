@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.quantize.activations import activation_behind
+from edgeinfer_converters.quantize.affordable import affordable
 from edgeinfer_converters.quantize.bias import Floats, Shift, correction, measure_shift
 from edgeinfer_converters.quantize.operators import PRODUCTS, bias_input
 from edgeinfer_converters.quantize.pair import Half, Pair, Samples
@@ -22,8 +23,7 @@ from edgeinfer_converters.quantize.segments import PlainConstants, Values, with_
 from edgeinfer_converters.quantize.threads import each
 from edgeinfer_converters.quantize.two_part import result_of
 
-MEMORY_BYTES = 32_000_000
-MAX_SAMPLES = 128
+MEMORY_BYTES = 24_000_000
 
 
 def correct_biases(
@@ -32,12 +32,13 @@ def correct_biases(
     """The QDQ model with int32 biases such that the products' mean outputs are those of the float model.
 
     `quantized` was made from `reference` and has its node names. `samples` yields the same `count` inputs
-    each time. Products without a bias, or with one that another node shares, stay as they are.
+    each time, of which as many are used as can be afforded. Products without a bias, or with one that
+    another node shares, stay as they are.
     """
     corrected = onnx.ModelProto()
     corrected.CopyFrom(quantized)
     names = _correctable(reference, quantized)
-    pair = _Biases(reference, quantized, samples, min(count, MAX_SAMPLES))
+    pair = _Biases(reference, quantized, samples, affordable(reference, count))
     constants = {tensor.name: tensor for tensor in corrected.graph.initializer}
     for name, following in zip_longest(names, names[1:]):
         pair.advance_to(name, following)

@@ -10,6 +10,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -26,16 +28,38 @@ def each(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     `work` must bear to run twice at the same time. What it raises is raised here, and then no more items
     are begun.
     """
+    with crew() as workers:
+        yield from workers.each(work, items)
+
+
+@contextmanager
+def crew() -> Iterator[Crew]:
+    """Threads for many calls of `Crew.each`: to begin and to end them takes longer than small work."""
     threads = min(THREADS, _cores())
     if threads == 1:
-        yield from map(work, items)
+        yield Crew(None, threads)
         return
-    waiting: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads) as pool:
+        yield Crew(pool, threads)
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Threads that wait for work, or none where the caller's own is the only one."""
+
+    _pool: ThreadPoolExecutor | None
+    _threads: int
+
+    def each(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """As `each` does."""
+        if self._pool is None:
+            yield from map(work, items)
+            return
+        waiting: deque[Future[R]] = deque()
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
-                if len(waiting) > threads:
+                waiting.append(self._pool.submit(work, item))
+                if len(waiting) > self._threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.graph import cleanup
+from edgeinfer_converters.graph import slimmer
 from edgeinfer_converters.graph.cleanup import clean_up
 from tests.fixtures.models import image_classifier, model_of
 
@@ -55,7 +55,7 @@ def test_a_failure_is_translated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let small models too be cleaned in a process of their own."""
-    monkeypatch.setattr(cleanup, "SMALL_BYTES", 0)
+    monkeypatch.setattr(slimmer, "SMALL_BYTES", 0)
 
 
 def test_a_process_of_its_own_gives_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,15 +73,15 @@ def test_large_models_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(onnxslim, "slim", fail)
     model = image_classifier()
     model.graph.initializer.append(
-        numpy_helper.from_array(np.zeros(cleanup.SMALL_BYTES // 4, "f4"), "unused")
+        numpy_helper.from_array(np.zeros(slimmer.SMALL_BYTES // 4, "f4"), "unused")
     )
-    assert model.ByteSize() > cleanup.SMALL_BYTES > clean_up(model).ByteSize()
+    assert model.ByteSize() > slimmer.SMALL_BYTES > clean_up(model).ByteSize()
 
 
 def test_a_failure_over_there_is_told_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     apart(monkeypatch)
     program = tmp_path / "slim.py"
-    monkeypatch.setattr(cleanup, "PROGRAM", program)
+    monkeypatch.setattr(slimmer, "PROGRAM", program)
     for text, message in (
         ("raise KeyError('some_tensor')", "cannot be cleaned up: KeyError: 'some_tensor'"),
         ("import os; os._exit(3)", "onnxslim ended with code 3"),
@@ -107,7 +107,7 @@ def test_what_onnxslim_prints_is_no_part_of_the_answer() -> None:
         "runpy.run_path(sys.argv[1], run_name='__main__')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, cleanup.PROGRAM],
+        [sys.executable, "-c", code, slimmer.PROGRAM],
         input=image_classifier().SerializeToString(),
         capture_output=True,
         check=True,

@@ -10,7 +10,7 @@ import onnx
 import onnxslim
 import pytest
 
-from edgeinfer_converters.graph.cleanup import PROGRAM
+from edgeinfer_converters.graph.slimmer import PROGRAM
 from tests.fixtures.graphs import GRAPHS, run, samples_of
 
 

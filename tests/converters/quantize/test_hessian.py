@@ -40,7 +40,8 @@ def test_weights_times_columns_are_the_convolution(
     name: str, widest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hessian, "MAX_WIDTH", widest)
-    monkeypatch.setattr(hessian, "POSITIONS", 10_000)
+    for limit in ("POSITIONS", "FEW_POSITIONS"):
+        monkeypatch.setattr(hessian, limit, 10_000)
     shape, attributes = CONVOLUTIONS[name]
     rng = np.random.default_rng(0)
     weights, x = rng.normal(size=shape).astype(np.float32), rng.normal(size=(1, 4, 9, 7)).astype(np.float32)
@@ -95,6 +96,7 @@ def test_a_matrix_product(transposed: int) -> None:
 
 def test_the_gram_matrix_is_the_mean_over_all_positions_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hessian, "_ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(hessian, "FEW_POSITIONS", 40)
     columns = hessian.Columns(1, 1, 4, (2, 1), (1, 1), (0, 0, 0, 0), (1, 1))
     observer = GramObserver(columns)
     rng = np.random.default_rng(0)
@@ -109,12 +111,30 @@ def test_the_gram_matrix_is_the_mean_over_all_positions_and_samples(monkeypatch:
     np.testing.assert_allclose(gram.centred()[0], np.cov(rows.T, bias=True), rtol=1e-3, atol=1e-4)
 
 
-def test_large_pictures_are_looked_at_in_places_that_change_from_sample_to_sample() -> None:
-    columns = hessian.Columns(1, 1, 1, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
-    picture = np.arange(10_000, dtype=np.float32).reshape(1, 1, 100, 100)
-    one, other = (columns.take(picture, offset).reshape(-1) for offset in (0, 1))
-    assert len(one) == len(other) == hessian.POSITIONS
-    assert not set(one) & set(other)
+@pytest.mark.parametrize(("channels", "positions"), [(1, 16), (32, 16), (33, 64)])
+def test_large_pictures_are_looked_at_in_places_that_change_from_sample_to_sample(
+    channels: int, positions: int
+) -> None:
+    columns = hessian.Columns(1, 1, channels, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+    assert columns.positions == positions
+    picture = np.arange(10_000.0 * channels, dtype=np.float32).reshape(1, channels, 100, 100)
+    one, other = (columns.take(picture, offset) for offset in (0, 1))
+    assert len(one) == len(other) == positions
+    assert not set(one.reshape(-1)) & set(other.reshape(-1))
+
+
+def test_columns_of_wide_matrices_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hessian, "_ROWS_OF_WIDE", 20)
+    rng = np.random.default_rng(0)
+    samples = [rng.normal(size=(8, 300)).astype(np.float32) for _ in range(4)]
+    observer = GramObserver(hessian.Columns(1, 1, 300))
+    held = []
+    for one in samples:
+        observer.update(one)
+        held.append(observer.state()["waiting"].shape[1])
+    assert held == [8, 16, 0, 8]
+    rows = np.concatenate(samples)
+    np.testing.assert_allclose(observer.result().matrices[0], rows.T @ rows / 32, rtol=1e-4, atol=1e-5)
 
 
 def test_shelved_matrices_are_those_of_the_observers() -> None:
@@ -188,10 +208,11 @@ def test_a_restored_observer_goes_on_to_the_same_bits(stop: int) -> None:
         ("counts", np.array([40.0, 1.0])),
         ("total", np.zeros((4, 5))),
         ("total", np.full((4, 4), np.nan)),
-        ("waiting", np.zeros((1, 4, 5), np.float32)),
-        ("waiting", np.zeros((500, 4, 4), np.float32)),
+        ("waiting", np.zeros((4, 1, 5), np.float32)),
+        ("waiting", np.zeros((5, 1, 4), np.float32)),
+        ("waiting", np.zeros((4, 500, 4), np.float32)),
         ("waiting", np.zeros((), np.float32)),
-        ("waiting", np.zeros((1, 4, 4))),
+        ("waiting", np.zeros((4, 1, 4))),
         ("strip0", np.zeros((4, 4, 5))),
         ("strip0", np.full((4, 4, 4), np.inf)),
         ("strip1", np.zeros((4, 4, 4))),

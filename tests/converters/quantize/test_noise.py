@@ -11,7 +11,7 @@ from onnx import helper
 
 from edgeinfer.profile import Integer
 from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
-from edgeinfer_converters.quantize.noise import noise_meter, with_logits, with_rounding
+from edgeinfer_converters.quantize.noise import noise_meter, with_logits, with_rounding, with_switches
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import GRAPHS, bottlenecks, graph_of, ranges_of, run, samples_of, sqnr_db
 
@@ -110,3 +110,28 @@ def test_how_sure_a_sigmoid_is_does_not_count() -> None:
     cut, fine = (meter.of({"m": affine_of(-bound, bound, U8)}) for bound in (8.0, 80.0))
     assert cut < fine / 10
     assert fine > 0
+
+
+@pytest.mark.parametrize("name", ["bottlenecks", "residual"])
+def test_groups_of_tensors_one_by_one_are_measured_on_one_graph(name: str) -> None:
+    model = GRAPHS[name]()
+    made = [node.output[0] for node in model.graph.node][:3]
+    scales = {tensor: affine_of(-3.0 - index, 4.0, U8) for index, tensor in enumerate([*made, "x"])}
+    groups = [{tensor: scales[tensor]} for tensor in scales] + [scales, {}]
+    meter = noise_meter(model, samples_of(model, 3))
+    found = meter.of_each(groups)
+    assert found == pytest.approx([meter.of(group) for group in groups], rel=1e-6)
+    assert found[-1] == pytest.approx(0.0, abs=1e-12)  # convolutions are fused in another way
+    assert found[-2] > max(found[:-2]) > 0
+
+
+def test_a_switch_has_a_name_that_is_free() -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["x_switch"]), helper.make_node("Relu", ["x_switch"], ["y"])]
+    model = graph_of(nodes, (1, 4, 8, 8), {})
+    switched, switches = with_switches(model, {"x": affine_of(-1, 1, U8)})
+    assert switches == {"x": "x_switch_2"}
+    assert [value.name for value in switched.graph.input] == ["x", "x_switch_2"]
+    (sample,) = samples_of(model, 1)
+    plain = run(model, sample)[0]
+    np.testing.assert_array_equal(run(switched, {**sample, "x_switch_2": np.array(False)})[0], plain)
+    assert (run(switched, {**sample, "x_switch_2": np.array(True)})[0] != plain).any()

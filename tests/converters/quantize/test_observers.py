@@ -36,17 +36,19 @@ def test_nothing_seen() -> None:
     assert HistogramObserver().result() is None
 
 
-def test_of_a_large_tensor_some_are_counted_and_its_extremes_always() -> None:
+def test_of_a_large_tensor_some_are_counted_and_the_bounds_are_those_of_all() -> None:
     values = np.random.default_rng(0).normal(size=(1, 8, 200, 100)).astype(np.float32)
-    values[0, 3, 77, 5], values[0, 6, 1, 2] = -40.0, 50.0
+    values[0, 3, 77, 6], values[0, 6, 1, 2] = -40.0, 50.0
     observer = HistogramObserver()
     observer.update(values)
     result = observer.result()
     assert result is not None
     assert (result.minimum, result.maximum) == (-40.0, 50.0)
-    assert MAX_COUNTED / 2 < result.total <= MAX_COUNTED + 2
+    assert MAX_COUNTED / 2 < result.total <= MAX_COUNTED
+    # What is rare stays rare: the two extremes are 2 of 160,000 values, and count no more than that.
+    assert result.counts[[0, -1]].tolist() == [0, 0]
     spread = np.average(np.square(result.centres()), weights=result.counts)
-    assert 0.8 < spread < 1.4
+    assert 0.95 < spread < 1.05
 
 
 def test_a_restored_observer_is_as_good_as_the_first() -> None:

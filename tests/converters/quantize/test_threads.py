@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeinfer_converters.quantize import threads
-from edgeinfer_converters.quantize.threads import THREADS, ahead, each
+from edgeinfer_converters.quantize.threads import THREADS, ahead, crew, each
 
 WAIT_S = 30.0
 
@@ -104,3 +104,22 @@ def test_what_making_an_item_raises_comes_behind_those_before_it() -> None:
     assert next(found) == 0
     with pytest.raises(ValueError, match="no more"):
         next(found)
+
+
+@pytest.mark.usefixtures("cores")
+def test_a_crew_works_more_than_once() -> None:
+    with crew() as workers:
+        for count in range(5):
+            assert list(workers.each(lambda number: -number, range(count))) == [-one for one in range(count)]
+        with pytest.raises(ZeroDivisionError):
+            list(workers.each(lambda number: 1 // number, [0]))
+        assert list(workers.each(str, "ab")) == ["a", "b"]
+
+
+def test_a_crew_has_the_same_threads_for_all_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_cores", lambda: 8)
+    with crew() as workers:
+        seen = {one for _ in range(9) for one in workers.each(lambda _: threading.get_ident(), range(4))}
+        alive = threading.active_count()
+    assert len(seen) <= THREADS
+    assert threading.active_count() <= alive - len(seen)
