@@ -168,12 +168,26 @@ def dump_pipeline(spec: PipelineSpec) -> bytes:
 
 
 def _resolve(document: _Document, where: str) -> PipelineSpec:
-    output = convert(document.output, OUTPUTS[document.model.task], f"{where}, [output]")
+    try:
+        output = convert(document.output, OUTPUTS[document.model.task], f"{where}, [output]")
+    except SettingsError as error:
+        raise SettingsError(error.message, hint=_foreign(document)) from error
     spec = PipelineSpec(model=document.model, input=document.input, output=output)
     faults = list(_faults(spec))
     if faults:
         raise SettingsError(f"{where}: " + "; ".join(faults))
     return spec
+
+
+def _foreign(document: _Document) -> str:
+    """What the task of the model knows in [output], where something there is of another task or of none."""
+    task, known = document.model.task, OUTPUTS[document.model.task].__struct_fields__
+    said = [f"task `{task}` knows {', '.join(known)} in [output]"]
+    for name in sorted(document.output.keys() - set(known)):
+        owners = [f"`{other}`" for other, kind in OUTPUTS.items() if name in kind.__struct_fields__]
+        if owners:
+            said.append(f"`{name}` is for {' or '.join(owners)}")
+    return "; ".join(said) if document.output.keys() - set(known) else ""
 
 
 def _faults(spec: PipelineSpec) -> list[str]:

@@ -61,7 +61,7 @@ def measure(arguments: argparse.Namespace, zoo: Zoo, converter: Converter) -> Tf
     both = {name: replace(converter, model_format=name) for name in ("onnx", "tflite")}
     int8 = Int8Bench(zoo, both, converter.folder, rounds, old)
     return TfliteReport(
-        schema=1,
+        schema=2,
         date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         versions=versions(),
         floats=tuple(floats.run(path) for path in chosen_models(zoo, tasks)),

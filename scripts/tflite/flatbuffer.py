@@ -11,7 +11,7 @@ import onnx
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.calibration.int8 import Aims, calibrate, to_int8
-from edgeinfer_converters.emitting.emit import TFLITE_INTEGER
+from edgeinfer_converters.emitting.workshop import TFLITE_INTEGER
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import serialized

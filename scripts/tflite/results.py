@@ -65,13 +65,21 @@ class Made(Struct, frozen=True):
     cost: Cost | None = None
 
 
+class Alike(Struct, frozen=True):
+    """Our file with inputs and outputs in the types of a rival's; `latency`: in turns with it."""
+
+    score: Score
+    size_bytes: int
+    latency: Latency
+
+
 class Rival(Struct, frozen=True):
-    """An int8 file that others made of the same network; `ours` is our latency in the same turns."""
+    """An int8 file that others made of the same network, and ours of its kind."""
 
     name: str
     score: Score
     file: File
-    ours: Latency
+    ours: Alike
 
 
 class Int8Row(Struct, frozen=True):
@@ -161,17 +169,17 @@ def _times(spent: Cost | Flatbuffer, digits: int) -> str:
 
 
 def _of_rival(row: Int8Row) -> list[str]:
-    rival, ours = row.rival, row.file
+    rival = row.rival
     if row.rival_reason is not None:
         return [f"{row.task}: {row.rival_reason}"]
-    if rival is None or ours is None or row.tflite.score is None:
+    if rival is None:
         return []
-    found = []
-    lead_db = row.tflite.score.sqnr_db - rival.score.sqnr_db
+    ours, found = rival.ours, []
+    lead_db = ours.score.sqnr_db - rival.score.sqnr_db
     if lead_db < MIN_LEAD_DB:
         found.append(f"{row.task}: {lead_db:+.1f} dB to {rival.name}, at least {MIN_LEAD_DB:+.0f} dB")
     if ours.size_bytes > rival.file.size_bytes:
         found.append(f"{row.task}: {ours.size_bytes} bytes, {rival.name} {rival.file.size_bytes}")
-    if rival.ours.ratio < 1:
-        found.append(f"{row.task}: takes {1 / rival.ours.ratio:.2f} times as long as {rival.name}")
+    if ours.latency.ratio < 1:
+        found.append(f"{row.task}: takes {1 / ours.latency.ratio:.2f} times as long as {rival.name}")
     return found

@@ -208,6 +208,34 @@ def test_a_fault_is_named(old: str, new: str, fault: str) -> None:
     assert caught.value.message.startswith("pipeline.toml")
 
 
+@pytest.mark.parametrize(
+    ("task", "field", "hint"),
+    [
+        ("raw", 'names = ["a"]', "task `raw` knows dtype in [output]; `names` is for `regression`"),
+        (
+            "raw",
+            "threshold = 0.5",
+            "task `raw` knows dtype in [output]; "
+            "`threshold` is for `anomaly` or `classification` or `detection`",
+        ),
+        ("raw", 'colour = "rgb"', "task `raw` knows dtype in [output]"),
+        (
+            "classification",
+            "iou = 0.5\nscale = [1.0]",
+            "task `classification` knows decode, top_k, threshold, dtype in [output]; "
+            "`iou` is for `detection`; `scale` is for `regression`",
+        ),
+        ("classification", "top_k = 0", ""),
+    ],
+)
+def test_what_is_unknown_in_the_output_is_explained(task: str, field: str, hint: str) -> None:
+    model = f'[model]\nname = "m"\nversion = "1.0.0"\ntask = "{task}"\n'
+    text = f'{model}[[input]]\nkind = "tensor"\n[output]\n{field}\n'
+    with pytest.raises(SettingsError) as caught:
+        parse(text)
+    assert caught.value.hint == hint
+
+
 def test_all_faults_are_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         parse(PERSON.replace('"1.0.0"', '"one"').replace("mean = [0.0, 0.0, 0.0]", "mean = [1.0, 2.0]"))

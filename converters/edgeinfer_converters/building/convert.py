@@ -27,10 +27,11 @@ from edgeinfer_converters.building.saturation import Saturated, saturated_tensor
 from edgeinfer_converters.building.threshold import learn_threshold, needs_threshold
 from edgeinfer_converters.emitting.choose import Decision, make_plans
 from edgeinfer_converters.emitting.data import Data
-from edgeinfer_converters.emitting.emit import EmittedModel, Outcome, Workshop
+from edgeinfer_converters.emitting.emit import EmittedModel, Outcome
 from edgeinfer_converters.emitting.golden import golden_members, tolerance_db
 from edgeinfer_converters.emitting.oriented import TurnedSamples, device_spec
 from edgeinfer_converters.emitting.pruning import emit_pruned
+from edgeinfer_converters.emitting.workshop import Workshop
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.progress import announce, track
 from edgeinfer_converters.provenance import (

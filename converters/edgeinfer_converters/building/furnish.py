@@ -15,7 +15,7 @@ from edgeinfer_converters.building.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.building.threshold import needs_threshold
 from edgeinfer_converters.emitting.choose import Plan, same_instruction_set
 from edgeinfer_converters.emitting.data import Data, open_data
-from edgeinfer_converters.emitting.emit import Workshop
+from edgeinfer_converters.emitting.workshop import Workshop
 from edgeinfer_converters.judging.estimate import find_estimator
 from edgeinfer_converters.judging.local import local_options
 from edgeinfer_converters.progress import announce

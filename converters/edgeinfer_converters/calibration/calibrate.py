@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -24,10 +23,13 @@ from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.relay import Relay
 from edgeinfer_converters.quantize.residual import stream_terms
-from edgeinfer_converters.quantize.threads import ahead, crew, each
+from edgeinfer_converters.quantize.threads import ahead, each
 
 Parts = Iterator[Mapping[str, Array]]
 """The tensors of a sample, some at a time."""
+
+PARTS_AHEAD = 3
+"""Of the tensors of samples, made while some are looked at: some take long to make, others to look at."""
 
 T = TypeVar("T")
 
@@ -99,16 +101,11 @@ class _Watch:
         return tuple(self._by_tensor)
 
     def update_all(self, parts: Iterable[Mapping[str, Array]]) -> None:
-        with crew() as workers:
-            for values in parts:
-                # The largest first, so that both threads end at the same time.
-                names = sorted(values, key=lambda name: -values[name].nbytes)
-                for _ in workers.each(partial(self._update, values), names):
-                    pass
-
-    def _update(self, values: Mapping[str, Array], name: str) -> None:
-        for one in self._by_tensor[name]:
-            one.update(values[name])
+        # In one thread: what others do to small arrays at the same time costs more than it gains.
+        for values in parts:
+            for name, array in values.items():
+                for one in self._by_tensor[name]:
+                    one.update(array)
 
     def ranges(self, count: int) -> Ranges:
         histograms = {name: one for name, seen in self._histograms.items() if (one := seen.result())}
@@ -166,11 +163,11 @@ def stream(
 ) -> Iterator[Mapping[str, Array]]:
     """The values of the tensors `names`, sample by sample, those of a sample in several parts.
 
-    Each part is worth about PIECE_BYTES; let go of it before asking for the next one, which another thread
-    makes meanwhile: samples are read there, too. `progress` is called with 1 after each sample. `known`
-    samples came before these. Raises what `observe` raises.
+    Each part is worth about PIECE_BYTES; let go of it before asking for the next one. Another thread makes
+    the next PARTS_AHEAD meanwhile: samples are read there, too. `progress` is called with 1 after each
+    sample. `known` samples came before these. Raises what `observe` raises.
     """
-    for part in ahead(_in_parts(model, names, samples, total, known)):
+    for part in ahead(_in_parts(model, names, samples, total, known), PARTS_AHEAD):
         if part is None:
             progress(1)
         else:
@@ -287,10 +284,10 @@ def _check_array(view: GraphView, value: onnx.ValueInfoProto, array: Array, wher
 
 def _check_finite(values: Array, where: str) -> None:
     # NaN and infinity show in the sum of squares: one fast pass, and no array of flags. Large numbers may
-    # overflow it, and are looked at one by one.
+    # overflow it, and are looked at one by one. (Other threads wait for `@`, but not for `dot`.)
     flat = values.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        fine = np.isfinite(flat @ flat)
+        fine = np.isfinite(np.dot(flat, flat))
     if not fine and not np.isfinite(flat).all():
         raise DataError(f"{where} holds NaN or infinity", hint="look at this sample, or leave it out")
 

@@ -10,9 +10,10 @@ from edgeinfer.backends import open_backend
 from edgeinfer.errors import BudgetError, ModelError
 from edgeinfer_converters.calibration.oddities import Oddities
 from edgeinfer_converters.emitting.choose import Decision, Plan
-from edgeinfer_converters.emitting.emit import EmittedModel, Outcome, Workshop, inputs_of
+from edgeinfer_converters.emitting.emit import EmittedModel, Outcome
 from edgeinfer_converters.emitting.model_file import write_model
 from edgeinfer_converters.emitting.rivals import emit_fastest
+from edgeinfer_converters.emitting.workshop import Workshop, inputs_of
 from edgeinfer_converters.judging.verify import Comparison, compare
 from edgeinfer_converters.progress import announce
 from edgeinfer_converters.prune.chain import CostOf, Pruned, Survey, counts_for, remove, survey

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from edgeinfer.errors import BudgetError, ModelError
 from edgeinfer_converters.emitting.choose import Decision, Plan
-from edgeinfer_converters.emitting.emit import Outcome, Workshop, emit_best
+from edgeinfer_converters.emitting.emit import Outcome, emit_best
+from edgeinfer_converters.emitting.workshop import Workshop
 from edgeinfer_converters.judging.measure import measure
 from edgeinfer_converters.progress import announce
 

@@ -22,3 +22,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    sys.stderr.flush()
+    os._exit(0)  # to take the algebra system apart first would take a third of a second

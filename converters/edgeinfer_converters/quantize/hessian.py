@@ -32,8 +32,8 @@ for columns no wider than NARROW, of which each matrix says little."""
 
 NARROW = 32
 
-_ROWS_AT_ONCE, _ROWS_OF_WIDE = 128, 512
-"""Columns that wait to be added: adding them to a wide matrix takes as long as multiplying hundreds."""
+_ROWS_AT_ONCE, _ROWS_OF_WIDE = 64, 256
+"""Columns that wait to be added: adding them to a wide matrix takes as long as multiplying a hundred."""
 
 _WIDE = 256
 _SUM_ERROR = 1e-5
@@ -117,21 +117,24 @@ class GramObserver:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._sum = SymmetricSum(columns.groups * columns.blocks, columns.width)
-        self._total = np.zeros((columns.groups * columns.blocks, columns.width))
+        matrices, wide = columns.groups * columns.blocks, columns.width > _WIDE
+        most = max(_ROWS_OF_WIDE if wide else _ROWS_AT_ONCE, columns.positions)
+        self._sum = SymmetricSum(matrices, columns.width)
+        self._total = np.zeros((matrices, columns.width))
         self._positions = 0
         self._seen = 0
-        self._rows_at_once = _ROWS_OF_WIDE if columns.width > _WIDE else _ROWS_AT_ONCE
-        self._waiting: list[Array] = []
+        # One place for what waits: small pieces would lie between the large ones that come and go.
+        self._waiting = np.empty((matrices, most, columns.width), np.float32)
+        self._rows = 0
 
     def update(self, values: Array) -> None:
         """Take in the product's input for one sample."""
-        # In one layout, restored or not: sums of floats depend on the order in which memory is read.
-        by_matrix = self._columns.take(values, self._seen).transpose(1, 0, 2)
-        self._waiting.append(np.ascontiguousarray(by_matrix, np.float32))
+        new = self._columns.take(values, self._seen).transpose(1, 0, 2)
         self._seen += 1
-        if sum(rows.shape[1] for rows in self._waiting) >= self._rows_at_once:
+        if self._rows + new.shape[1] > self._waiting.shape[1]:
             self._add()
+        self._waiting[:, self._rows : self._rows + new.shape[1]] = new
+        self._rows += new.shape[1]
 
     def result(self) -> Gram:
         """The mean over all columns seen."""
@@ -146,7 +149,7 @@ class GramObserver:
 
     def state(self) -> Mapping[str, Array]:
         """All that the observer knows, columns that wait included: sums are added up in the same order."""
-        waiting = np.concatenate([self._no_columns(), *self._waiting], axis=1)
+        waiting = self._waiting[:, : self._rows].copy()
         counts = np.array([self._positions, self._seen], np.int64)
         strips = {f"strip{index}": strip for index, strip in enumerate(self._sum.strips)}
         return {"counts": counts, "total": self._total, "waiting": waiting, **strips}
@@ -160,26 +163,24 @@ class GramObserver:
         if counts.shape != (2,) or counts.min() < 0:
             raise ValueError("not the counts of a Gram matrix")
         fits = waiting.ndim == 3 and waiting.shape[::2] == self._total.shape
-        if total.shape != self._total.shape or not fits or waiting.shape[1] >= self._rows_at_once:
+        if total.shape != self._total.shape or not fits or waiting.shape[1] > self._waiting.shape[1]:
             raise ValueError("not the columns of this product")
         if not all(np.isfinite(array).all() for array in state.values()):
             raise ValueError("there are columns with NaN or infinity")
         self._sum.restore([state[f"strip{index}"] for index in range(len(self._sum.strips))])
         self._positions, self._seen = map(int, counts)
-        self._total, self._waiting = total, [waiting]
-
-    def _no_columns(self) -> Array:
-        matrices, width = self._total.shape
-        return np.empty((matrices, 0, width), np.float32)
+        self._total, self._rows = total, waiting.shape[1]
+        self._waiting[:, : self._rows] = waiting
 
     def _add(self) -> None:
-        if not self._waiting:
+        if not self._rows:
             return
-        rows = np.concatenate(self._waiting, axis=1)
+        # In one layout, full or not: sums of floats depend on the order in which memory is read.
+        rows = np.ascontiguousarray(self._waiting[:, : self._rows])
         self._sum.add(rows.transpose(0, 2, 1) @ rows)
         self._total += rows.sum(axis=1)
-        self._positions += rows.shape[1]
-        self._waiting.clear()
+        self._positions += self._rows
+        self._rows = 0
 
 
 class Grams(Mapping[str, Gram]):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import numpy as np
+
 from edgeinfer.frames import Array
 from edgeinfer_converters.quantize.histogram import Histogram, histogram_from, histogram_of
 
@@ -28,8 +30,11 @@ class Observer(Protocol):
         """Go on from a state. Raises ValueError for what no such observer gives."""
 
 
-MAX_COUNTED = 2**14
+MAX_COUNTED = 2**13
 """Values of a tensor and sample that are counted; the bounds are those of all."""
+
+_COUNTED_AT_ONCE = 2**14
+"""Values that wait to be counted: counting few takes as long."""
 
 
 class HistogramObserver:
@@ -37,26 +42,49 @@ class HistogramObserver:
 
     def __init__(self) -> None:
         self._seen: Histogram | None = None
+        # One place for what waits: small pieces would lie between the large ones that come and go.
+        self._waiting = np.empty(_COUNTED_AT_ONCE, np.float32)
+        self._count_of_waiting = 0
+        self._bounds = (np.inf, -np.inf)
 
     def update(self, values: Array) -> None:
         """Take in finite float32 values of any shape."""
-        if values.size:
-            flat = values.reshape(-1)
-            some, bounds = _some(flat), (float(flat.min()), float(flat.max()))
-            seen = self._seen
-            self._seen = histogram_of(some, bounds) if seen is None else seen.with_values(some, bounds)
+        if not values.size:
+            return
+        flat = values.reshape(-1)
+        low, high = self._bounds
+        self._bounds = min(low, float(flat.min())), max(high, float(flat.max()))
+        some, start = _some(flat), self._count_of_waiting
+        if start + len(some) > _COUNTED_AT_ONCE:
+            self._count()
+            start = 0
+        self._waiting[start : start + len(some)] = some
+        self._count_of_waiting = start + len(some)
 
     def result(self) -> Histogram | None:
         """What was seen; None if no value was."""
+        self._count()
         return self._seen
 
     def state(self) -> Mapping[str, Array]:
         """The histogram, or nothing before the first value."""
+        self._count()
         return {} if self._seen is None else self._seen.arrays()
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Go on from a state. Raises ValueError."""
+        """Go on from a state. Raises ValueError, and then nothing has changed."""
         self._seen = histogram_from(state) if state else None
+        self._bounds = (np.inf, -np.inf)
+        self._count_of_waiting = 0
+
+    def _count(self) -> None:
+        if not self._count_of_waiting:
+            return
+        values, seen = self._waiting[: self._count_of_waiting], self._seen
+        self._seen = (
+            histogram_of(values, self._bounds) if seen is None else seen.with_values(values, self._bounds)
+        )
+        self._count_of_waiting = 0
 
 
 def _some(values: Array) -> Array:

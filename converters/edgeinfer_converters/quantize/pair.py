@@ -21,8 +21,9 @@ from edgeinfer_converters.quantize.segments import Cut, Runner, Values
 from edgeinfer_converters.quantize.threads import crew, each
 from edgeinfer_converters.quantize.timeline import Timeline
 
-_WORTHWHILE, _WORTHWHILE_TO_KEEP = 4, 2
-"""Samples are added when as many times more of them fit: here, or also at the next step if it is known."""
+_WORTHWHILE, _WORTHWHILE_TO_KEEP, _WORTHWHILE_FOR_ALL = 4, 2, 1.5
+"""Samples are added when as many times more of them fit: here, or also at the next step if it is known, or
+all there are: it will not have to be done again."""
 
 _MANY = 16
 """So many samples fit only where tensors are small against the memory for all of them."""
@@ -86,8 +87,10 @@ class Pair:
         starts = [half.position for half in self.halves]
         fitting, known = self._fitting(starts, ends), len(self.waiting)
         most = fitting if then is None or not known else min(fitting, self._fitting(ends, then))
-        factor = _WORTHWHILE if then is None else _WORTHWHILE_TO_KEEP
-        if not known or most >= factor * known or most == self._count > known:
+        factor: float = _WORTHWHILE if then is None else _WORTHWHILE_TO_KEEP
+        if most == self._count > known:
+            factor = min(factor, _WORTHWHILE_FOR_ALL)
+        if not known or most >= factor * known:
             self._fill(ends, most)
         else:
             self.waiting = self.waiting[:fitting]

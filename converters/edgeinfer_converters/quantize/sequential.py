@@ -23,7 +23,7 @@ from edgeinfer_converters.quantize.segments import PlainConstants, Values, with_
 from edgeinfer_converters.quantize.threads import each
 from edgeinfer_converters.quantize.two_part import result_of
 
-MEMORY_BYTES = 24_000_000
+MEMORY_BYTES = 20_000_000
 
 
 def correct_biases(

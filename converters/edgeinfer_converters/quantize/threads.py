@@ -68,8 +68,8 @@ class Crew:
                 one.cancel()
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
-    """The items; the next one is made in another thread while one is in use.
+def ahead(items: Iterable[T], most: int = 1) -> Iterator[T]:
+    """The items; the next ones, `most` at a time, are made in another thread while one is in use.
 
     What making them raises is raised here.
     """
@@ -79,9 +79,9 @@ def ahead(items: Iterable[T]) -> Iterator[T]:
         return list(islice(rest, 1))
 
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(following)
-        while found := coming.result():
-            coming = pool.submit(following)
+        coming = deque(pool.submit(following) for _ in range(most))
+        while found := coming.popleft().result():
+            coming.append(pool.submit(following))
             yield found.pop()
 
 

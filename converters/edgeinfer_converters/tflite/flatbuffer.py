@@ -6,7 +6,7 @@ kernels that map the file rely on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -16,7 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edgeinfer.errors import ModelError
 from edgeinfer.frames import Array
 from edgeinfer_converters.tflite.options import OPTIONS, SECOND_OPTIONS, VALUES
-from edgeinfer_converters.tflite.tensors import Graph, Operator, Quant, Tensor
+from edgeinfer_converters.tflite.tensors import Graph, Operator, OptionValue, Quant, Tensor
 from edgeinfer_converters.tflite.versions import version_of
 
 IDENTIFIER = b"TFL3"
@@ -45,17 +45,58 @@ def write(graph: Graph) -> bytes:
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
-    """Stores equal vectors once: the zero points of channels are all zero, and larger than biases."""
+    """Stores equal vectors and strings once: zero points of channels are all zero, and larger than biases."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
         self._vectors: dict[tuple[str, bytes], Any] = {}
+        self._strings: dict[str, Any] = {}
+
+    def CreateString(self, s: str) -> Any:  # noqa: N802  # the library's name
+        if s not in self._strings:
+            self._strings[s] = super().CreateString(s)
+        return self._strings[s]
 
     def CreateNumpyVector(self, x: Array) -> Any:  # noqa: N802  # the library's name
         key = (x.dtype.str, x.tobytes())
         if key not in self._vectors:
             self._vectors[key] = super().CreateNumpyVector(x)
         return self._vectors[key]
+
+
+class _Shared:
+    """A table that several others point at."""
+
+    def __init__(self, table: Any) -> None:
+        self._table, self._offset = table, None
+
+    def Pack(self, builder: Any) -> Any:  # noqa: N802  # the schema's name
+        if self._offset is None:
+            self._offset = self._table.Pack(builder)
+        return self._offset
+
+
+class _Tables:
+    """The tables that are the same for several tensors or operators."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, _Shared] = {}
+
+    def quantization(self, quant: Quant) -> _Shared:
+        """The scales of tensors: results of pools and reshapes have those of what they read."""
+        return self._shared(quant, lambda: _quantization(quant))
+
+    def options(self, table: str, options: Mapping[str, OptionValue]) -> _Shared:
+        """An options table: most convolutions of a network have the same."""
+        key = tuple(
+            (name, tuple(one) if isinstance(one, Sequence) else one) for name, one in sorted(options.items())
+        )
+        return self._shared((table, key), lambda: _options(table, options))
+
+    def _shared(self, key: Hashable, make: Callable[[], Any]) -> _Shared:
+        if key not in self._made:
+            self._made[key] = _Shared(make())
+        return self._made[key]
 
 
 class _Buffer(schema.BufferT):  # type: ignore[misc]
@@ -82,12 +123,12 @@ def _aligned(builder: Any, data: bytes) -> Any:
 def _model(graph: Graph) -> Any:
     buffers: list[Any] = [_Buffer()]
     """The first is empty by convention: that of tensors without data."""
-    codes = _Codes(graph)
+    codes, tables = _Codes(graph), _Tables()
     main = schema.SubGraphT(
-        tensors=[_tensor(tensor, buffers) for tensor in graph.tensors],
+        tensors=[_tensor(tensor, buffers, tables) for tensor in graph.tensors],
         inputs=np.array(graph.inputs, np.int32),
         outputs=np.array(graph.outputs, np.int32),
-        operators=[_operator(operator, codes) for operator in graph.operators],
+        operators=[_operator(operator, codes, tables) for operator in graph.operators],
         name="main",
     )
     return schema.ModelT(
@@ -100,7 +141,7 @@ def _model(graph: Graph) -> Any:
     )
 
 
-def _tensor(tensor: Tensor, buffers: list[Any]) -> Any:
+def _tensor(tensor: Tensor, buffers: list[Any], tables: _Tables) -> Any:
     number = 0
     if tensor.data is not None:
         number = len(buffers)
@@ -110,7 +151,7 @@ def _tensor(tensor: Tensor, buffers: list[Any]) -> Any:
         type=getattr(schema.TensorType, tensor.dtype.upper()),
         buffer=number,
         name=tensor.name,
-        quantization=None if tensor.quant is None else _quantization(tensor.quant),
+        quantization=None if tensor.quant is None else tables.quantization(tensor.quant),
         hasRank=True,
     )
 
@@ -149,7 +190,7 @@ class _Codes:
         return self._numbers[key]
 
 
-def _operator(operator: Operator, codes: _Codes) -> Any:
+def _operator(operator: Operator, codes: _Codes, tables: _Tables) -> Any:
     written = schema.OperatorT(
         opcodeIndex=codes.number(operator),
         inputs=np.array(operator.inputs, np.int32),
@@ -158,15 +199,15 @@ def _operator(operator: Operator, codes: _Codes) -> Any:
     if operator.code in OPTIONS:
         table = OPTIONS[operator.code]
         written.builtinOptionsType = getattr(schema.BuiltinOptions, table)
-        written.builtinOptions = _options(table, operator.options)
+        written.builtinOptions = tables.options(table, operator.options)
     elif operator.code in SECOND_OPTIONS:
         table = SECOND_OPTIONS[operator.code]
         written.builtinOptions2Type = getattr(schema.BuiltinOptions2, table)
-        written.builtinOptions2 = _options(table, operator.options)
+        written.builtinOptions2 = tables.options(table, operator.options)
     return written
 
 
-def _options(table: str, options: Mapping[str, Any]) -> Any:
+def _options(table: str, options: Mapping[str, OptionValue]) -> Any:
     """An options table; words such as SAME or RELU become the schema's numbers."""
     return getattr(schema, f"{table}T")(
         **{

@@ -55,6 +55,10 @@ def window_of(node: Node, image: Sequence[int], kernel: Sequence[int]) -> Window
     if auto == "VALID":
         return plain
     if auto in ("SAME_UPPER", "SAME_LOWER"):
+        if any(total < -1 for total in _missing(image, plain.extents, strides)):
+            raise UnsupportedError(
+                "runtimes differ on what auto_pad SAME is where strides leave out more than the last value"
+            )
         pads = same_pads(image, plain.extents, strides)
         if auto == "SAME_LOWER":
             pads = tuple((after, before) for before, after in pads)
@@ -68,11 +72,20 @@ def window_of(node: Node, image: Sequence[int], kernel: Sequence[int]) -> Window
 
 def same_pads(image: Sequence[int], extents: Sequence[int], strides: Sequence[int]) -> tuple[Pair, ...]:
     """TFLite's SAME: what makes an output of ceil(input / stride), the odd one behind."""
-    found = []
-    for side, extent, stride in zip(image, extents, strides, strict=True):
-        total = max((-(-side // stride) - 1) * stride + extent - side, 0)
-        found.append((total // 2, total - total // 2))
-    return tuple(found)
+    totals = (max(total, 0) for total in _missing(image, extents, strides))
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def _missing(image: Sequence[int], extents: Sequence[int], strides: Sequence[int]) -> list[int]:
+    """How many values the windows reach beyond each axis; below zero where they leave some out.
+
+    ONNX Runtime leaves out as many at both ends or refuses to; ONNX's reference and
+    TensorFlow, where SAME comes from, begin with the first value. With one left out it is the last for all.
+    """
+    return [
+        (-(-side // stride) - 1) * stride + extent - side
+        for side, extent, stride in zip(image, extents, strides, strict=True)
+    ]
 
 
 def to_the_end(window: Window, image: tuple[int, ...], result: tuple[int, ...]) -> Window:

@@ -32,7 +32,7 @@ from edgeinfer.strict import replace
 from edgeinfer_converters import cli
 from edgeinfer_converters.building import convert
 from edgeinfer_converters.calibration.int8 import Calibration, Int8Model
-from edgeinfer_converters.emitting import emit
+from edgeinfer_converters.emitting import emit, workshop
 from edgeinfer_converters.judging.measure import Timing
 from edgeinfer_converters.report import examine
 from tests.fixtures.data import IMAGE_TOML, WINDOW_TOML, write_classes, write_images, write_table
@@ -201,7 +201,7 @@ def test_a_missed_budget_is_refused_and_nothing_is_written(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     label_by_the_model(work)
-    monkeypatch.setattr(emit, "to_int8", spoiled)
+    monkeypatch.setattr(workshop, "to_int8", spoiled)
     before = sorted(work.iterdir())
     arguments = ("--calibration", "cal", "--evaluate", "eval", "--report", "report")
     assert build(*arguments, "--precision", "int8") == 1
@@ -215,7 +215,7 @@ def test_auto_falls_back_to_what_keeps_the_budget(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     label_by_the_model(work)
-    monkeypatch.setattr(emit, "to_int8", spoiled)
+    monkeypatch.setattr(workshop, "to_int8", spoiled)
     capsys.readouterr()
     assert build("--calibration", "cal", "--evaluate", "eval") == 0
     assert opened().manifest.model.precision == "float32"
@@ -225,7 +225,7 @@ def test_auto_falls_back_to_what_keeps_the_budget(
 def test_without_labels_the_budget_only_warns(
     work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(emit, "to_int8", spoiled)
+    monkeypatch.setattr(workshop, "to_int8", spoiled)
     assert build("--calibration", "cal", "--precision", "int8") == 0
     assert "look at real results before you trust" in " ".join(capsys.readouterr().out.split())
 
@@ -369,7 +369,7 @@ def test_an_emitted_model_that_gives_nan_is_refused(
         )
         return Int8Model(broken, calibration.graph)
 
-    monkeypatch.setattr(emit, "to_int8", nan)
+    monkeypatch.setattr(workshop, "to_int8", nan)
     assert build("--calibration", "cal") == 1
     assert "holds NaN or infinity" in capsys.readouterr().err
     assert not (work / "out.eib").exists()

@@ -17,7 +17,7 @@ from edgeinfer_converters.building.furnish import furnish
 from edgeinfer_converters.building.options import BuildOptions
 from edgeinfer_converters.building.resolve import PipelineFile
 from edgeinfer_converters.emitting.choose import Wishes, make_plans
-from edgeinfer_converters.emitting.emit import Workshop
+from edgeinfer_converters.emitting.workshop import Workshop
 from edgeinfer_converters.sources.source import read_source
 from tests.fixtures.data import IMAGE_TOML, pipeline
 from tests.fixtures.models import image_classifier, model_of

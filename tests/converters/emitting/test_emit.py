@@ -13,51 +13,28 @@ import pytest
 from edgeinfer.backends import Backend, BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import BudgetError, DataError
 from edgeinfer.host import detect_host
-from edgeinfer.profile import Cost, load_profile
+from edgeinfer.profile import Cost
 from edgeinfer.strict import replace
 from edgeinfer_converters.building.resolve import PipelineFile, resolve_pipeline
-from edgeinfer_converters.calibration.int8 import Aims, Calibration, Inputs, Int8Model, Progress, to_int8
 from edgeinfer_converters.emitting import emit, model_file
 from edgeinfer_converters.emitting.choose import Candidate, Emitted, Plan
 from edgeinfer_converters.emitting.data import open_data
-from edgeinfer_converters.emitting.emit import EmittedModel, Outcome, Workshop, emit_best
+from edgeinfer_converters.emitting.emit import EmittedModel, Outcome, emit_best
 from edgeinfer_converters.emitting.model_file import ModelFile
+from edgeinfer_converters.emitting.workshop import Workshop
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.judging.estimate import Estimator, Forecast
 from edgeinfer_converters.judging.evaluate import Accuracy
 from edgeinfer_converters.judging.measure import Timing
 from edgeinfer_converters.judging.verify import Comparison
-from edgeinfer_converters.quantize.noise import noise_meter
-from edgeinfer_converters.quantize.ranges import CHOICES, Ranges
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import prepared_graph, read_source, serialized
+from tests.converters.emitting.test_workshop import LABELS, PI, RUNTIME, a_workshop
 from tests.fixtures.data import IMAGE_TENSOR, IMAGE_TOML, pipeline
-from tests.fixtures.models import image_classifier
 from tests.fixtures.tflite_graphs import network
 
-LABELS = ("cat", "dog", "owl")
-PI = load_profile("raspberry-pi-4")
-RUNTIME = PI.runtime[-1]
 NOTHING = ModelFile(b"", "onnx")
-
-
-def workshop(folder: Path, *, calibrated: bool = True, max_drop: float = 0.01) -> Workshop:
-    onnx.save(image_classifier(), folder / "m.onnx")
-    source = read_source(folder / "m.onnx")
-    spec = resolve_pipeline(
-        PipelineFile(folder / "p.toml", pipeline(IMAGE_TOML), LABELS),
-        (IMAGE_TENSOR,),
-        (replace(IMAGE_TENSOR, name="logits", shape=(1, 3)),),
-    )
-    path = None
-    if calibrated:
-        path = folder / "cal.npz"
-        rng = np.random.default_rng(0)
-        np.savez(path, image=rng.normal(0, 1, (20, 3, 16, 16)).astype(np.float32))
-    data = open_data(path, None, spec, LABELS, (IMAGE_TENSOR,), effort="default", seed=0)
-    prepared = shelve(serialized(prepared_graph(source, RUNTIME)))
-    return Workshop(source, prepared, spec, LABELS, PI, detect_host(), data, max_drop, timed=False)
 
 
 def tflite_workshop(folder: Path) -> Workshop:
@@ -99,7 +76,7 @@ def outcome_of(
         return EmittedModel(candidate.precision, NOTHING, *trials[candidate.precision])
 
     monkeypatch.setattr(emit, "_emit", fake)
-    return emit_best(workshop(folder), plan(*trials))
+    return emit_best(a_workshop(folder), plan(*trials))
 
 
 def test_the_first_good_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +117,7 @@ def test_what_is_estimated_to_be_slower_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, slower: bool, precision: str
 ) -> None:
     monkeypatch.setattr(emit, "_emit", lambda _, one: with_forecast(one.precision, slower=slower))
-    found = emit_best(workshop(tmp_path), plan("int8", "float32"))
+    found = emit_best(a_workshop(tmp_path), plan("int8", "float32"))
     assert found.chosen.precision == precision
     reasons = [one.reason for one in found.decisions if one.what == "passed over"]
     expected = "slower than float there, as estimated from published times"
@@ -151,7 +128,7 @@ def test_what_was_asked_for_may_be_estimated_to_be_slower(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emit, "_emit", lambda _, one: with_forecast(one.precision, slower=True))
-    found = emit_best(workshop(tmp_path), plan("int8"))
+    found = emit_best(a_workshop(tmp_path), plan("int8"))
     assert (found.chosen.precision, found.rejected) == ("int8", ())
 
 
@@ -175,7 +152,7 @@ def made_up(int8_gigamacs_per_s: float) -> Estimator:
 
 @pytest.mark.parametrize(("speed", "precision"), [(0.5, "float32"), (2.0, "int8")])
 def test_real_candidates_are_estimated(tmp_path: Path, speed: float, precision: str) -> None:
-    shop = dataclasses.replace(workshop(tmp_path), estimator=made_up(speed))
+    shop = dataclasses.replace(a_workshop(tmp_path), estimator=made_up(speed))
     found = emit_best(shop, plan("int8", "float32"))
     assert found.chosen.precision == precision
     tried = {one.precision: one for one in (*found.rejected, found.chosen)}
@@ -192,7 +169,7 @@ def test_real_candidates_are_estimated(tmp_path: Path, speed: float, precision: 
 
 
 def test_what_is_timed_is_not_estimated_and_float16_never_is(tmp_path: Path) -> None:
-    shop = dataclasses.replace(workshop(tmp_path), estimator=made_up(2.0))
+    shop = dataclasses.replace(a_workshop(tmp_path), estimator=made_up(2.0))
     assert emit_best(shop, plan("float16")).chosen.forecast is None
     timed = dataclasses.replace(shop, timed=True)
     found = emit_best(timed, plan("int8")).chosen
@@ -210,7 +187,7 @@ def test_the_last_one_may_be_slow_but_keeps_the_budget(
 
 
 def test_calibrated_is_once_and_only_if_needed(tmp_path: Path) -> None:
-    shop = workshop(tmp_path)
+    shop = a_workshop(tmp_path)
     assert emit_best(shop, plan("float32")).chosen.comparison.worst_sqnr_db is not None
     assert shop.calibrated_on is None
     found = emit_best(shop, plan("int8")).chosen
@@ -267,7 +244,7 @@ def test_mixed_is_tried_only_for_the_sake_of_accuracy(
     monkeypatch.setattr(emit, "_emit", fake)
     mixed = tuple(Candidate("mixed", "more accurate", share, for_accuracy=True) for share in (0.05, 0.2))
     candidates = (Candidate("int8", "fast"), *mixed, Candidate("float32", "safe"))
-    found = emit_best(workshop(tmp_path), Plan("onnx", RUNTIME, candidates, ()))
+    found = emit_best(a_workshop(tmp_path), Plan("onnx", RUNTIME, candidates, ()))
     assert [one.precision for one in found.rejected] == tried
     assert found.chosen.precision == "float32"
 
@@ -275,12 +252,12 @@ def test_mixed_is_tried_only_for_the_sake_of_accuracy(
 def test_mixed_that_was_asked_for_may_be_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emit, "_emit", lambda *_: EmittedModel("mixed", NOTHING, *compared(slower=True)))
     candidates = (Candidate("mixed", "asked for", 0.05), Candidate("mixed", "asked for", 0.2, True))
-    found = emit_best(workshop(tmp_path), Plan("onnx", RUNTIME, candidates, ()))
+    found = emit_best(a_workshop(tmp_path), Plan("onnx", RUNTIME, candidates, ()))
     assert found.rejected == ()
 
 
 def test_a_mixed_model_says_what_stays_float(tmp_path: Path) -> None:
-    shop = workshop(tmp_path)
+    shop = a_workshop(tmp_path)
     candidates = (Candidate("mixed", "asked for", 0.9),)
     found = emit_best(shop, Plan("onnx", RUNTIME, candidates, ()))
     assert found.chosen.precision == "mixed"
@@ -290,63 +267,6 @@ def test_a_mixed_model_says_what_stays_float(tmp_path: Path) -> None:
     assert 0 < integer_share(infer_shapes(model)).share < 1
 
 
-def test_high_effort_takes_the_rule_with_the_least_noise_on_held_out_samples(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shop = dataclasses.replace(workshop(tmp_path), effort="high")
-    assert shop.graph is not None
-    tried: dict[str, Int8Model] = {}
-
-    def remembered(
-        calibration: Calibration, inputs: Inputs, count: int, aims: Aims, steps: Progress
-    ) -> Int8Model:
-        tried[aims.method] = to_int8(calibration, inputs, count, aims, steps)
-        return tried[aims.method]
-
-    monkeypatch.setattr(emit, "to_int8", remembered)
-    found = shop.int8()
-    assert sorted(tried) == sorted(CHOICES)
-    meter = noise_meter(shop.graph, [sample.inputs for sample in shop.data.verification])
-    noise = {method: meter.of_model(one.quantized) for method, one in tried.items()}
-    best = min(noise, key=lambda method: noise[method])
-    assert found.quantized is tried[best].quantized
-    assert found.reasons[0][0] == f"ranges by {best}"
-
-
-def test_default_effort_tries_one_rule(tmp_path: Path) -> None:
-    shop = workshop(tmp_path)
-    assert shop.graph is not None
-    assert shop.int8().reasons == ()
-
-
 def test_int8_without_data(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs calibration data"):
-        emit_best(workshop(tmp_path, calibrated=False), plan("int8"))
-
-
-def test_what_needs_no_divided_gates_is_calibrated_once(tmp_path: Path) -> None:
-    """This network has no gates: both ask for the same."""
-    shop = workshop(tmp_path)
-    plain = shop.calibration()
-    assert not plain.divided
-    assert shop.calibration(divide=False) is plain
-
-
-def test_mixed_is_made_from_gates_that_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
-
-    def calibrated(*_: object, divide: bool) -> Calibration:
-        asked.append(divide)
-        return Calibration(onnx.ModelProto(), Ranges({}, 1), frozenset(), divided=divide)
-
-    monkeypatch.setattr("edgeinfer_converters.emitting.emit.calibrate", calibrated)
-    shop = workshop(tmp_path)
-    assert shop.calibration().divided
-    assert not shop.calibration(divide=False).divided
-    assert shop.calibration(divide=False) is shop.calibration(divide=False)
-    assert asked == [True, False]
-    used: list[Calibration] = []
-    monkeypatch.setattr("edgeinfer_converters.emitting.emit.to_int8", lambda found, *_: used.append(found))
-    shop.int8(0.05)
-    shop.int8()
-    assert [one.divided for one in used] == [False, True]
+        emit_best(a_workshop(tmp_path, calibrated=False), plan("int8"))

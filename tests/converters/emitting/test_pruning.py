@@ -17,7 +17,6 @@ from edgeinfer.profile import Profile, load_profile
 from edgeinfer.strict import replace as with_changes
 from edgeinfer_converters.emitting import pruning
 from edgeinfer_converters.emitting.choose import Candidate, Plan
-from edgeinfer_converters.emitting.emit import Workshop
 from edgeinfer_converters.emitting.pruning import (
     FINENESS,
     LEAST_AGREEMENT,
@@ -26,12 +25,13 @@ from edgeinfer_converters.emitting.pruning import (
     largest,
 )
 from edgeinfer_converters.emitting.rivals import emit_fastest
+from edgeinfer_converters.emitting.workshop import Workshop
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.judging.estimate import find_estimator
 from edgeinfer_converters.judging.evaluate import Accuracy
 from edgeinfer_converters.judging.verify import Comparison
-from tests.converters.emitting.test_emit import workshop
+from tests.converters.emitting.test_workshop import a_workshop
 
 PI = load_profile("raspberry-pi-4")
 PLANS = (Plan("onnx", PI.runtime[1], (Candidate("float32", "asked for"),), ()),)
@@ -39,7 +39,7 @@ PLANS = (Plan("onnx", PI.runtime[1], (Candidate("float32", "asked for"),), ()),)
 
 def shop(folder: Path) -> tuple[Workshop, ...]:
     """The classifier's layers have eight channels: multiples of four leave something to remove."""
-    made = workshop(folder)
+    made = a_workshop(folder)
     profile = replace_limits(made)
     return (replace(made, profile=profile),)
 

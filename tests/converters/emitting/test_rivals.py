@@ -14,12 +14,13 @@ from edgeinfer.errors import BudgetError, ModelError
 from edgeinfer.profile import load_profile
 from edgeinfer_converters.emitting import rivals
 from edgeinfer_converters.emitting.choose import Candidate, Plan
-from edgeinfer_converters.emitting.emit import Outcome, Workshop, emit_best
+from edgeinfer_converters.emitting.emit import Outcome, emit_best
 from edgeinfer_converters.emitting.rivals import emit_fastest
+from edgeinfer_converters.emitting.workshop import Workshop
 from edgeinfer_converters.judging.measure import Timing
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import read_source, serialized
-from tests.converters.emitting.test_emit import workshop
+from tests.converters.emitting.test_workshop import a_workshop
 
 PI = load_profile("raspberry-pi-4")
 FLOAT = (Candidate("float32", "asked for"),)
@@ -27,7 +28,7 @@ PLANS = (Plan("tflite", PI.runtime[0], FLOAT, ()), Plan("onnx", PI.runtime[1], F
 
 
 def shops(folder: Path, *, timed: bool = False) -> tuple[Workshop, ...]:
-    shop = replace(workshop(folder), timed=timed)
+    shop = replace(a_workshop(folder), timed=timed)
     return tuple(replace(shop, model_format=plan.model_format) for plan in PLANS)
 
 

@@ -23,7 +23,7 @@ def cores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 
 @given(items=st.lists(st.one_of(st.none(), st.integers())))
 def test_order_is_kept(items: list[int | None]) -> None:
-    assert list(ahead(items)) == items
+    assert list(ahead(items)) == list(ahead(items, 3)) == items
     assert list(each(repr, items)) == [repr(one) for one in items]
 
 
@@ -77,22 +77,23 @@ def test_the_next_item_is_made_while_one_is_in_use() -> None:
     assert list(found) == [1]
 
 
-def test_no_more_than_one_is_made_early() -> None:
+@pytest.mark.parametrize("most", [1, 3])
+def test_no_more_are_made_early_than_that(most: int) -> None:
     begun = []
-    second = threading.Event()
+    last = threading.Event()
 
     def items() -> Iterator[int]:
-        for number in range(5):
+        for number in range(9):
             begun.append(number)
-            if number == 1:
-                second.set()
+            if number == most:
+                last.set()
             yield number
 
-    found = ahead(items())
+    found = ahead(items(), most)
     next(found)
-    assert second.wait(WAIT_S)
+    assert last.wait(WAIT_S)
     found.close()  # type: ignore[attr-defined]  # it is a generator, which waits for its thread
-    assert begun == [0, 1]
+    assert begun == [*range(most + 1)]
 
 
 def test_what_making_an_item_raises_comes_behind_those_before_it() -> None:

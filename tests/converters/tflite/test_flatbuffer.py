@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.bundle.tflite_file import describe
@@ -90,3 +92,67 @@ def test_equal_vectors_are_stored_once() -> None:
 
     # A scale has 4 bytes and a zero point 8: two tensors' worth would be 24 for each channel.
     assert sized(1003) - sized(3) <= 12 * 1000 + 16
+
+
+def layers(count: int, name: str = "") -> Graph:
+    """Operators with the same scales and options, and one name for all results if there is a `name`."""
+    graph = a_graph()
+    shape = graph.tensors[graph.outputs[0]].shape
+    for number in range(count):
+        same = graph.tensor(name or f"layer {number:04}", shape, "int8", Quant.whole(0.25, -3))
+        graph.add("LEAKY_RELU", [graph.inputs[0] if number == 0 else same - 1], [same], alpha=0.5)
+    return graph
+
+
+def test_equal_strings_are_stored_once() -> None:
+    assert len(write(layers(100))) - len(write(layers(100, "layer 0000"))) >= 100 * len("layer 0000")
+
+
+def tables_of(data: bytes) -> tuple[set[int], set[int]]:
+    """Where quantization and options lie in a file."""
+    main = schema.Model.GetRootAs(data, 0).Subgraphs(0)
+    tensors = (main.Tensors(number) for number in range(main.TensorsLength()))
+    operators = (main.Operators(number) for number in range(main.OperatorsLength()))
+    quantized = {one.Quantization()._tab.Pos for one in tensors if one.Quantization() is not None}
+    return quantized, {one.BuiltinOptions().Pos for one in operators if one.BuiltinOptions() is not None}
+
+
+def test_tables_of_equal_scales_and_options_are_stored_once() -> None:
+    quantized, options = tables_of(write(layers(5)))
+    assert len(quantized) == 1
+    assert len(options) == 2  # FULLY_CONNECTED's and LEAKY_RELU's
+
+
+def test_tables_that_differ_stay_apart() -> None:
+    graph = layers(5)
+    for number, operator in enumerate(graph.operators):
+        if operator.code == "LEAKY_RELU":
+            operator.options = {"alpha": 0.5 + number}
+            graph.tensors[operator.outputs[0]].quant = Quant.whole(0.25 + number, -3)
+    quantized, options = tables_of(write(graph))
+    assert len(quantized) == 5
+    assert len(options) == 6
+
+
+def test_the_inspector_takes_what_is_shared() -> None:
+    """It counts what is shared each time, and allows so much for each byte of the file."""
+    assert describe(write(layers(2000, "same"))).operators["LEAKY_RELU"] == 2000
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b", "ü"]), st.sampled_from([0.5, 0.25]), st.integers(-128, 127)),
+        max_size=12,
+    )
+)
+def test_what_is_shared_is_read_as_it_was_written(wanted: list[tuple[str, float, int]]) -> None:
+    graph = Graph()
+    for name, scale, zero_point in wanted:
+        tensor = graph.tensor(name, (1, 4), "int8", Quant.whole(scale, zero_point))
+        graph.add("LEAKY_RELU", [tensor], [tensor], alpha=scale)
+    main = schema.ModelT.InitFromPackedBuf(write(graph), 0).subgraphs[0]
+    assert [
+        (tensor.name.decode(), tensor.quantization.scale[0], tensor.quantization.zeroPoint[0])
+        for tensor in main.tensors
+    ] == wanted
+    assert [one.builtinOptions.alpha for one in main.operators] == [scale for _, scale, _ in wanted]

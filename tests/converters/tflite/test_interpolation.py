@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,15 @@ def axes(draw: st.DrawFn) -> Axis:
     assume(int(scale * before) > 0)
     start = draw(st.integers(-16, 32).map(lambda part: part / 64))
     return Axis(before, int(scale * before), scale, (start, start + draw(st.integers(16, 64)) / 64))
+
+
+@given(axis=axes())
+def test_only_the_corners_of_lengths_that_are_not_whole_are_disputed(axis: Axis) -> None:
+    """The coordinates by the factor are those by the length of the result, wherever that is whole."""
+    by_length = replace(axis, scale=axis.after / axis.before)
+    same = np.allclose(axis.coordinates("align_corners"), by_length.coordinates("align_corners"))
+    assert axis.is_disputed("align_corners") == (not same)
+    assert not any(axis.is_disputed(transform) for transform in TRANSFORMS if transform != "align_corners")
 
 
 @settings(max_examples=300, deadline=None)

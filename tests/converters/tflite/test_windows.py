@@ -59,6 +59,15 @@ def test_negative_padding_is_refused() -> None:
         window_of(node(pads=[0, -1, 0, 0]), (8, 8), (3, 3))
 
 
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER"])
+def test_strides_that_leave_out_more_than_the_last_value_are_refused(auto_pad: str) -> None:
+    """Where the windows begin is clear with one value left out, and with an explicit padding."""
+    assert not window_of(node(auto_pad=auto_pad, strides=[2, 1]), (8, 8), (1, 1)).is_padded
+    assert not window_of(node(auto_pad="VALID", strides=[4, 1]), (8, 8), (1, 1)).is_padded
+    with pytest.raises(UnsupportedError, match="leave out more than the last value"):
+        window_of(node(auto_pad=auto_pad, strides=[4, 1]), (8, 8), (1, 1))
+
+
 NO_PADS = ((0, 0), (0, 0))
 
 

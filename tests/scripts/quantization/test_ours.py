@@ -11,7 +11,7 @@ import pytest
 
 from edgeinfer.processing.spec import TensorInput, parse_pipeline_toml
 from scripts.quantization.measured_run import ToolError
-from scripts.quantization.ours import PIPELINE, UINT8_PROFILE, Converter, make_converter
+from scripts.quantization.ours import PIPELINE, UINT8_PROFILE, Converter, Ends, make_converter
 from tests.fixtures.models import image_classifier
 
 
@@ -46,6 +46,18 @@ def test_another_format_is_asked_for_by_name(converter: Converter) -> None:
     other = replace(converter, model_format="tflite")
     command = [str(part) for part in other.command(Path("m.onnx"), Path("c.npz"), Path("o.eib"))]
     assert command[command.index("--format") + 1] == "tflite"
+
+
+@pytest.mark.parametrize("ends", [Ends(), Ends("uint8", "int8"), Ends("int8")])
+def test_inputs_and_outputs_may_be_of_other_types(converter: Converter, ends: Ends) -> None:
+    other = converter.with_ends(ends)
+    command = [str(part) for part in other.command(Path("m.onnx"), Path("c.npz"), Path("o.eib"))]
+    path = Path(command[command.index("--pipeline") + 1])
+    spec = parse_pipeline_toml(path.read_bytes(), path.name)
+    assert [one.dtype for one in spec.input] == [ends.input]
+    assert spec.output.dtype == ends.output
+    usual = parse_pipeline_toml((converter.folder / "pipeline.toml").read_bytes(), "pipeline.toml")
+    assert usual.input == (TensorInput(),)
 
 
 def test_a_model_comes_out(converter: Converter, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,10 +14,11 @@ import pytest
 
 from edgeinfer_converters.emitting.model_file import write_model
 from scripts.quantization.measured_run import Cost, ToolError
+from scripts.quantization.ours import Ends
 from scripts.quantization.tasks import Score
 from scripts.tflite import int8
 from scripts.tflite.floats import prepared
-from scripts.tflite.int8 import RIVALS, Int8Bench
+from scripts.tflite.int8 import RIVALS, Int8Bench, ends_of
 from scripts.tflite.results import Int8Row, OldRun
 from tests.fixtures.models import image_classifier
 from tests.fixtures.tflite import doubler
@@ -35,6 +36,10 @@ class Converter:
     fails: bool = False
     writes: bytes | None = None
     profile: str = "raspberry-pi-4"
+    ends: Ends = field(default_factory=Ends)
+
+    def with_ends(self, ends: Ends) -> Converter:
+        return replace(self, ends=ends)
 
     def convert(self, model: Path, calibration: Path, out: Path) -> Cost:
         assert len(np.load(calibration)["input"]) == 2
@@ -42,6 +47,9 @@ class Converter:
             raise ToolError("no such operator")
         if self.writes is not None:
             out.write_bytes(self.writes)
+        elif self.ends != Ends():
+            assert self.ends == Ends("int8", "int8")
+            out.write_bytes(doubler(shape=(1, 16, 16, 3), quantization=(0.25, 0)))
         elif self.model_format == "onnx":
             shutil.copyfile(model, out)
         else:
@@ -122,15 +130,33 @@ def test_a_file_that_does_not_run_says_why(folder: Path) -> None:
 def test_the_rival_is_timed_beside_ours(folder: Path) -> None:
     path = folder / RIVALS["kws_dscnn"]
     path.parent.mkdir(parents=True)
-    path.write_bytes(doubler(shape=(1, 16, 16, 3), quantization=(0.5, 0)))
+    path.write_bytes(doubler(shape=(1, 16, 16, 3)))
     row = _run(folder, "kws_dscnn", Converter("onnx"), Converter("tflite"))
     assert row.rival is not None
     assert row.rival.name == path.name
     assert row.rival.file.latency is not None
     assert row.rival.file.latency.ratio == 1.0
-    assert row.rival.ours.ratio > 0
+    assert row.rival.ours.latency.ratio > 0
     assert row.rival.file.old is None
-    assert SCORED[-1] == (path.name, False)
+    assert SCORED[-2:] == [(path.name, False), ("kws_dscnn-int8-tflite.tflite", False)]
+    assert row.file is not None
+    assert row.rival.ours.size_bytes == row.file.size_bytes
+
+
+def test_beside_a_rival_of_integers_ours_has_integers(folder: Path) -> None:
+    path = folder / RIVALS["kws_dscnn"]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(doubler(shape=(1, 16, 16, 3), quantization=(0.5, 0)))
+    assert ends_of(path) == Ends("int8", "int8")
+    row = _run(folder, "kws_dscnn", Converter("onnx"), Converter("tflite"))
+    alike = folder / "kws_dscnn-int8-tflite-int8-int8.tflite"
+    assert ends_of(alike) == Ends("int8", "int8")
+    assert SCORED[-1] == (alike.name, False)
+    assert row.rival is not None
+    assert row.rival.ours.size_bytes == alike.stat().st_size
+    assert row.file is not None
+    assert row.file.size_bytes == (folder / "kws_dscnn-int8-tflite.tflite").stat().st_size
+    assert not list(folder.glob("*.npz"))
 
 
 def test_a_missing_rival_says_why(folder: Path) -> None:

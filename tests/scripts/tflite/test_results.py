@@ -14,6 +14,7 @@ from scripts.quantization.tasks import Score
 from scripts.quantization.timing import Latency
 from scripts.tflite.partitions import Kernels
 from scripts.tflite.results import (
+    Alike,
     File,
     Flatbuffer,
     FloatRow,
@@ -43,7 +44,9 @@ def rival(sqnr_db: float = 29.0, size_bytes: int = 1000, ratio: float = 1.0) -> 
     """A file by others, exactly as good as it may be."""
     score = made(sqnr_db).score
     assert score is not None
-    ours = replace(EVEN, ratio=ratio)
+    own = made().score
+    assert own is not None
+    ours = Alike(score=own, size_bytes=1000, latency=replace(EVEN, ratio=ratio))
     return Rival(name="theirs.tflite", score=score, file=replace(FILE, size_bytes=size_bytes), ours=ours)
 
 
@@ -105,7 +108,10 @@ def test_each_bar_of_a_float_model(changed: FloatRow, said: str) -> None:
         (row(tflite=Made(reason="no"), file=None, rival=None), "mobilenetv2, tflite: no"),
         (row(tflite=made(30.0, 16.0)), "mobilenetv2: takes 16 s (processor 9 s) to build, 15 s at most"),
         (row(rival=rival(sqnr_db=29.5)), "mobilenetv2: +0.5 dB to theirs.tflite, at least +1 dB"),
-        (row(rival=rival(size_bytes=999)), "mobilenetv2: 1000 bytes, theirs.tflite 999"),
+        (
+            row(rival=rival(size_bytes=999), file=replace(FILE, size_bytes=2)),
+            "mobilenetv2: 1000 bytes, theirs.tflite 999",
+        ),
         (row(rival=rival(ratio=0.8)), "mobilenetv2: takes 1.25 times as long as theirs.tflite"),
         (row(rival=None, rival_reason="not there"), "mobilenetv2: not there"),
     ],

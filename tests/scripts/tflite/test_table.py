@@ -87,9 +87,20 @@ def test_rivals_are_compared_where_there_are_some() -> None:
     assert len(lines) == 4
 
 
-def test_a_rival_of_a_file_that_failed() -> None:
-    line = rivals_table([row(file=None)]).splitlines()[-1]
-    assert _cells(line, TASK_WIDTH) == ["-"] * len(RIVALS)
+def test_ours_is_the_file_of_their_kind() -> None:
+    """With the inputs and outputs of theirs, whatever else was measured of the task."""
+    other = row(tflite=Made(reason="no"), file=None)
+    assert rivals_table([other]) == rivals_table([row()])
+
+
+def test_a_rival_that_was_not_timed() -> None:
+    theirs = rival()
+    line = rivals_table([row(rival=replace(theirs, file=replace(theirs.file, latency=None)))]).splitlines()[
+        -1
+    ]
+    cells = _cells(line, TASK_WIDTH)
+    assert len(cells) == len(RIVALS)
+    assert cells[-3:] == ["1.0000", "-", "1.00"]
 
 
 def test_what_the_delegate_leaves_is_named() -> None:

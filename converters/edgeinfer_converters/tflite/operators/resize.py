@@ -42,6 +42,10 @@ def resize(node: Node, at: Lowering) -> None:
         return
     axes, transform = _axes(node, at), _transform(node)
     mode = node.text("mode", "nearest")
+    if any(axis.is_disputed(transform) for axis in axes.values()):
+        raise UnsupportedError(
+            "runtimes differ on what align_corners is by a factor that gives no whole length; sizes say it"
+        )
     if mode == "nearest":
         rounding = node.text("nearest_mode", "round_prefer_floor")
         _nearest(node, at, {key: nearest(axis, transform, rounding) for key, axis in axes.items()})

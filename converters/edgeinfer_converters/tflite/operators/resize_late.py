@@ -1,7 +1,7 @@
 """Resize by factors that the model computes: sizes are known, but indices and matrices only when it runs.
 
 All is computed in float32, in the order of onnxruntime's operations; numbers that lie on the brink of a
-rounding there lie on it here.
+rounding there lie on it here. Only align_corners is that of ONNX's reference where lengths are not whole.
 """
 
 from __future__ import annotations

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from tests.fixtures.lite import check_agrees, model_of, node_model, normal
+from edgeinfer.backends import BackendOptions, open_backend
+from edgeinfer.errors import ModelError
+from edgeinfer_converters.tflite import to_tflite
+from tests.fixtures.lite import Arrays, check_agrees, model_of, node_model, normal, run_onnx
 
 
 @pytest.mark.parametrize("padding", [(0, 0, 0, 0), (1, 1, 1, 1), (0, 0, 1, 1), (2, 0, 1, 3)])
@@ -40,6 +45,42 @@ def test_automatic_borders(auto_pad: str) -> None:
         "Conv", {"x": image}, constants={"w": normal(3, 2, 2, 3, seed=1)}, auto_pad=auto_pad, strides=[2, 3]
     )
     check_agrees(model, {"x": image})
+
+
+def test_what_runtimes_disagree_on_is_refused() -> None:
+    """Onnxruntime's windows begin in the middle of what they leave out, those of ONNX's reference do not."""
+    model = strided("SAME_UPPER", 4)
+    reference, other = run_onnx(model, {"x": STRIDED})["y"], run_session(model, {"x": STRIDED})["y"]
+    assert reference.shape == other.shape
+    assert not np.allclose(reference, other)
+    with pytest.raises(ModelError, match="runtimes differ on what auto_pad SAME is"):
+        to_tflite(model)
+
+
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER"])
+def test_with_one_value_left_out_they_agree(auto_pad: str) -> None:
+    model = strided(auto_pad, 2)
+    check_agrees(model, {"x": STRIDED})
+    found = run_session(model, {"x": STRIDED})["y"]
+    np.testing.assert_allclose(found, run_onnx(model, {"x": STRIDED})["y"], atol=1e-5)
+
+
+STRIDED = normal(1, 2, 8, 8)
+
+
+def strided(auto_pad: str, stride: int) -> onnx.ModelProto:
+    return node_model(
+        "Conv",
+        {"x": STRIDED},
+        constants={"w": normal(3, 2, 1, 1, seed=1)},
+        auto_pad=auto_pad,
+        strides=[stride, stride],
+    )
+
+
+def run_session(model: onnx.ModelProto, inputs: Arrays) -> Arrays:
+    with open_backend(model.SerializeToString(), "onnx", BackendOptions()) as backend:
+        return backend.run(inputs)
 
 
 def test_one_axis_and_three() -> None:

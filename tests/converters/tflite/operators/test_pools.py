@@ -185,6 +185,15 @@ def test_what_runtimes_disagree_on_is_refused(kind: str) -> None:
         to_tflite(model)
 
 
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool", "LpPool"])
+def test_strides_that_leave_out_values_are_refused_with_same(kind: str) -> None:
+    image = {"x": normal(1, 2, 8, 8)}
+    model = node_model(kind, image, kernel_shape=[2, 2], auto_pad="SAME_UPPER", strides=[4, 4])
+    with pytest.raises(ModelError, match="runtimes differ on what auto_pad SAME is where strides leave out"):
+        to_tflite(model)
+    check_agrees(node_model(kind, image, kernel_shape=[2, 2], strides=[4, 4]), image)
+
+
 def test_a_window_larger_than_the_image_is_refused() -> None:
     model = node_model("AveragePool", {"x": normal(1, 2, 1, 5)}, kernel_shape=[3, 1], strides=[3, 2])
     with pytest.raises(ModelError, match="larger than the image with its borders"):
