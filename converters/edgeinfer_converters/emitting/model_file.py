@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import onnx
 
 from edgeinfer.backends import Backend, BackendOptions, ModelFormat, open_backend
+from edgeinfer_converters.emitting.compact import compact
 from edgeinfer_converters.emitting.float16 import to_float16
 from edgeinfer_converters.emitting.oriented import Oriented
 from edgeinfer_converters.importers.onnx import is_quantized
@@ -70,4 +71,4 @@ def write_model(
         made = to_tflite(graph, forms=replace(forms, integers=integers), half_weights=half)
         layouts = {**made.inputs, **made.outputs}
         return ModelFile(made.data, "tflite", layouts, integers, made.work, made.doubles)
-    return ModelFile(serialized(to_float16(graph) if half else graph), "onnx")
+    return ModelFile(serialized(compact(to_float16(graph) if half else graph)), "onnx")

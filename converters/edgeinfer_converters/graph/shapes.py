@@ -17,12 +17,15 @@ OPEN = -1
 """A dimension that the model leaves open."""
 
 
-def infer_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with the shapes of its tensors written down. Raises ModelError for a contradiction."""
+def infer_shapes(model: onnx.ModelProto, *, compute: bool = True) -> onnx.ModelProto:
+    """The model with the shapes of its tensors written down. Raises ModelError for a contradiction.
+
+    `compute`: also those that must be computed from constants and other shapes.
+    """
     inferred = outlined(model)
     try:
         # Without the weights: onnx would hold four copies of them at a time, and needs none.
-        inferred = onnx.shape_inference.infer_shapes(inferred, data_prop=True)
+        inferred = onnx.shape_inference.infer_shapes(inferred, data_prop=compute)
     except GRAPH_ERRORS as error:
         raise ModelError(
             f"the shapes of the model contradict each other: {short_reason(error)}",

@@ -194,7 +194,7 @@ def test_calibrated_is_once_and_only_if_needed(tmp_path: Path) -> None:
     assert shop.calibrated_on is shop.data.calibration
     assert shop.graph is not None
     assert shop.calibration() is shop.calibration()
-    assert serialized(shop.int8().quantized) == found.data
+    assert shop.write(shop.int8().quantized).data == found.data
     assert found.comparison.samples == 2
     assert found.timing is None
 
