@@ -9,10 +9,10 @@ import onnx
 
 from edgeinfer_converters.graph.macs import count_macs
 
-FEWEST, MOST = 24, 128
+FEWEST, MOST = 32, 128
 
-MACS = 7.5e9
-"""Multiply-accumulates that a step may spend on its samples: about a second on one core."""
+MACS = 20e9
+"""Multiply-accumulates that a step may spend on its samples: about two seconds on one core."""
 
 
 def affordable(model: onnx.ModelProto, count: int) -> int:

@@ -23,7 +23,6 @@ MAX_BINS = 4096
 
 _SMALLEST_EXPONENT = -100
 Counts = npt.NDArray[np.int64]
-Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,11 @@ class Histogram:
             _add_coarser(one, counts, exponent, first)
         return Histogram(exponent, first, counts, low, high)
 
-    def with_values(self, values: Array, bounds: Bounds | None = None) -> Histogram:
-        """`self + histogram_of(values, bounds)`, without the histogram of the latter."""
+    def with_values(self, values: Array) -> Histogram:
+        """`self + histogram_of(values)`, without the histogram of the latter."""
         flat = values.reshape(-1)
-        least, greatest = _bounds(flat) if bounds is None else bounds
-        low, high = min(self.minimum, least), max(self.maximum, greatest)
+        low = min(self.minimum, float(flat.min()))
+        high = max(self.maximum, float(flat.max()))
         exponent = fitting_exponent(low, high, at_least=self.exponent)
         first, size = _bins(low, high, exponent)
         counts = _counted(flat, exponent, first, size)
@@ -89,20 +88,13 @@ class Histogram:
         return Histogram(exponent, first, counts, low, high)
 
 
-def histogram_of(values: Array, bounds: Bounds | None = None) -> Histogram:
-    """The histogram of finite float32 values of any shape, at least one.
-
-    `bounds`: the least and the greatest of a larger set, of which these are a sample.
-    """
+def histogram_of(values: Array) -> Histogram:
+    """The histogram of finite float32 values of any shape, at least one."""
     flat = values.reshape(-1)
-    low, high = _bounds(flat) if bounds is None else bounds
+    low, high = float(flat.min()), float(flat.max())
     exponent = fitting_exponent(low, high)
     first, size = _bins(low, high, exponent)
     return Histogram(exponent, first, _counted(flat, exponent, first, size), low, high)
-
-
-def _bounds(values: Array) -> Bounds:
-    return float(values.min()), float(values.max())
 
 
 def _counted(values: Array, exponent: int, first: int, size: int) -> Counts:

@@ -5,6 +5,7 @@ The law of their states: one that restored another's state gives, after the same
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -30,10 +31,10 @@ class Observer(Protocol):
         """Go on from a state. Raises ValueError for what no such observer gives."""
 
 
-MAX_COUNTED = 2**13
-"""Values of a tensor and sample that are counted; the bounds are those of all."""
+MAX_COUNTED = 2**14
+"""Values of a tensor and sample that are counted; its minimum and maximum always are."""
 
-_COUNTED_AT_ONCE = 2**14
+_COUNTED_AT_ONCE = 2**15
 """Values that wait to be counted: counting few takes as long."""
 
 
@@ -45,16 +46,12 @@ class HistogramObserver:
         # One place for what waits: small pieces would lie between the large ones that come and go.
         self._waiting = np.empty(_COUNTED_AT_ONCE, np.float32)
         self._count_of_waiting = 0
-        self._bounds = (np.inf, -np.inf)
 
     def update(self, values: Array) -> None:
         """Take in finite float32 values of any shape."""
         if not values.size:
             return
-        flat = values.reshape(-1)
-        low, high = self._bounds
-        self._bounds = min(low, float(flat.min())), max(high, float(flat.max()))
-        some, start = _some(flat), self._count_of_waiting
+        some, start = _some(values.reshape(-1)), self._count_of_waiting
         if start + len(some) > _COUNTED_AT_ONCE:
             self._count()
             start = 0
@@ -74,19 +71,24 @@ class HistogramObserver:
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from a state. Raises ValueError, and then nothing has changed."""
         self._seen = histogram_from(state) if state else None
-        self._bounds = (np.inf, -np.inf)
         self._count_of_waiting = 0
 
     def _count(self) -> None:
         if not self._count_of_waiting:
             return
-        values, seen = self._waiting[: self._count_of_waiting], self._seen
-        self._seen = (
-            histogram_of(values, self._bounds) if seen is None else seen.with_values(values, self._bounds)
-        )
+        values = self._waiting[: self._count_of_waiting]
+        self._seen = histogram_of(values) if self._seen is None else self._seen.with_values(values)
         self._count_of_waiting = 0
 
 
 def _some(values: Array) -> Array:
-    """All values, or every n-th; n is odd, as rows and channels rarely are."""
-    return values[:: -(-values.size // MAX_COUNTED) | 1]
+    """All values, or every n-th beside the two extremes: without them ranges come out too narrow.
+
+    n has no divisor in common with the length of an axis, so that all rows and columns are seen.
+    """
+    if values.size <= MAX_COUNTED:
+        return values
+    step = -(-values.size // (MAX_COUNTED - 2))
+    while math.gcd(step, values.size) > 1:
+        step += 1
+    return np.concatenate([values[::step], [values.min(), values.max()]])
