@@ -28,7 +28,7 @@ from edgeinfer_converters.quantize.threads import ahead, each
 Parts = Iterator[Mapping[str, Array]]
 """The tensors of a sample, some at a time."""
 
-PARTS_AHEAD = 3
+PARTS_AHEAD = 2
 """Of the tensors of samples, made while some are looked at: some take long to make, others to look at."""
 
 T = TypeVar("T")

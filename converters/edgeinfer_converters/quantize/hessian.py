@@ -38,7 +38,7 @@ CONVOLUTIONS = ("Conv", "ConvTranspose")
 _PLANE = 4
 """Axes of the weights of a convolution over planes."""
 
-_ROWS_AT_ONCE, _ROWS_OF_WIDE = 64, 256
+_ROWS_AT_ONCE, _ROWS_OF_WIDE = 32, 256
 """Columns that wait to be added: adding them to a wide matrix takes as long as multiplying a hundred."""
 
 _WIDE = 256

@@ -34,51 +34,30 @@ class Observer(Protocol):
 MAX_COUNTED = 2**14
 """Values of a tensor and sample that are counted; its minimum and maximum always are."""
 
-_COUNTED_AT_ONCE = 2**15
-"""Values that wait to be counted: counting few takes as long."""
-
 
 class HistogramObserver:
     """Minimum, maximum and a histogram whose range grows."""
 
     def __init__(self) -> None:
         self._seen: Histogram | None = None
-        # One place for what waits: small pieces would lie between the large ones that come and go.
-        self._waiting = np.empty(_COUNTED_AT_ONCE, np.float32)
-        self._count_of_waiting = 0
 
     def update(self, values: Array) -> None:
         """Take in finite float32 values of any shape."""
-        if not values.size:
-            return
-        some, start = _some(values.reshape(-1)), self._count_of_waiting
-        if start + len(some) > _COUNTED_AT_ONCE:
-            self._count()
-            start = 0
-        self._waiting[start : start + len(some)] = some
-        self._count_of_waiting = start + len(some)
+        if values.size:
+            some = _some(values.reshape(-1))
+            self._seen = histogram_of(some) if self._seen is None else self._seen.with_values(some)
 
     def result(self) -> Histogram | None:
         """What was seen; None if no value was."""
-        self._count()
         return self._seen
 
     def state(self) -> Mapping[str, Array]:
         """The histogram, or nothing before the first value."""
-        self._count()
         return {} if self._seen is None else self._seen.arrays()
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Go on from a state. Raises ValueError, and then nothing has changed."""
+        """Go on from a state. Raises ValueError."""
         self._seen = histogram_from(state) if state else None
-        self._count_of_waiting = 0
-
-    def _count(self) -> None:
-        if not self._count_of_waiting:
-            return
-        values = self._waiting[: self._count_of_waiting]
-        self._seen = histogram_of(values) if self._seen is None else self._seen.with_values(values)
-        self._count_of_waiting = 0
 
 
 def _some(values: Array) -> Array:

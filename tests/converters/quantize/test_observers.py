@@ -85,34 +85,3 @@ def test_a_restored_observer_is_as_good_as_the_first() -> None:
 def test_a_foreign_state() -> None:
     with pytest.raises(ValueError, match="histogram"):
         HistogramObserver().restore({"total": np.zeros(3)})
-
-
-def test_values_that_wait_are_counted_whenever_somebody_asks() -> None:
-    rng = np.random.default_rng(0)
-    asked, left_alone, seen = HistogramObserver(), HistogramObserver(), []
-    for scale in np.geomspace(0.01, 100, 12):
-        seen.append((rng.normal(size=MAX_COUNTED) * scale).astype(np.float32))
-        for one in (asked, left_alone):
-            one.update(seen[-1])
-        asked.state()
-    wanted = histogram_of(np.concatenate(seen))
-    for one in (asked, left_alone):
-        found = one.result()
-        assert found is not None
-        assert (found.exponent, found.minimum, found.maximum) == (
-            wanted.exponent,
-            wanted.minimum,
-            wanted.maximum,
-        )
-        np.testing.assert_array_equal(found.counts, wanted.counts)
-
-
-def test_what_waits_is_no_view_of_the_tensor() -> None:
-    values = np.ones(MAX_COUNTED * 3, np.float32)
-    observer = HistogramObserver()
-    observer.update(values)
-    values[:] = 5.0
-    result = observer.result()
-    assert result is not None
-    assert result.counts[-1] == result.total
-    assert result.maximum == 1.0
