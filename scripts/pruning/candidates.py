@@ -24,7 +24,7 @@ from edgeinfer_converters.prune.compensate import compensate
 from edgeinfer_converters.prune.cost import macs_cost
 from edgeinfer_converters.prune.elimination import Indices
 from edgeinfer_converters.prune.groups import Grouping, find_groups
-from edgeinfer_converters.prune.magnitude import smallest_removed
+from edgeinfer_converters.prune.magnitude import smallest_of_all_removed, smallest_removed
 from edgeinfer_converters.prune.selection import left_outputs
 from edgeinfer_converters.prune.surgery import keep_channels
 from edgeinfer_converters.quantize.execution import single_threaded
@@ -34,6 +34,7 @@ from scripts.quantization.tasks import Score, Zoo
 from scripts.quantization.timing import Latency, interleave, one_thread_run
 
 FLOAT, OURS, MAGNITUDE, CORRECTED = "float", "edgeinfer", "magnitude", "magnitude+bias"
+ACROSS = "magnitude, all"
 PROFILE = "x86-64-vnni"
 
 
@@ -75,7 +76,7 @@ class Bench:
         work = _Work(self, task, inputs)
         rows = [work.row(FLOAT, 0.0, work.model)]
         for share in self.shares:
-            for name in (OURS, CORRECTED, MAGNITUDE):
+            for name in (OURS, CORRECTED, MAGNITUDE, ACROSS):
                 _say(f"{task}: {name}, {share:.0%} …")
                 rows.append(work.candidate(name, share))
         _say(f"{task}: latency …")
@@ -108,7 +109,7 @@ class _Work:
         """Make and score one; the reason if the share cannot be reached."""
         with single_threaded():
             try:
-                model = self._ours(share) if name == OURS else self._plain(share, corrected=name == CORRECTED)
+                model = self._ours(share) if name == OURS else self._plain(share, name)
             except ModelError as error:
                 return Row(candidate=name, share=share, share_removed=0.0, macs=0, reason=error.message)
         return self.row(name, share, model)
@@ -128,10 +129,11 @@ class _Work:
         found = remove(self._survey, self._samples, self._count, share, multiple=self._bench.multiple)
         return found.model
 
-    def _plain(self, share: float, *, corrected: bool) -> onnx.ModelProto:
-        kept = smallest_removed(self._view, self._grouping, share, macs_cost(self._view, self._grouping))
+    def _plain(self, share: float, name: str) -> onnx.ModelProto:
+        remove_smallest = smallest_of_all_removed if name == ACROSS else smallest_removed
+        kept = remove_smallest(self._view, self._grouping, share, macs_cost(self._view, self._grouping))
         smaller = pruned_to(self.model, self._grouping, kept)
-        if not corrected:
+        if name != CORRECTED:
             return smaller
         left = left_outputs(self._view, self._grouping, kept)
         return compensate(self.model, smaller, left, self._samples, self._count, biases_only=True)[0]

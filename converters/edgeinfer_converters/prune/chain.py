@@ -13,13 +13,14 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.gemms import fold_factors
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.prune.budget import Cost, Curve, allocate, sizes
 from edgeinfer_converters.prune.compensate import Repair, compensate
 from edgeinfer_converters.prune.cost import macs_cost
 from edgeinfer_converters.prune.curves import measure_curve
 from edgeinfer_converters.prune.elimination import Elimination
-from edgeinfer_converters.prune.groups import Grouping, find_groups
-from edgeinfer_converters.prune.importance import Reader, anchored, observe_grams, rank, readers_of
+from edgeinfer_converters.prune.groups import Group, Grouping, find_groups
+from edgeinfer_converters.prune.importance import anchored, observe_grams, rank, readers_of
 from edgeinfer_converters.prune.moments import Floats
 from edgeinfer_converters.prune.probe import Probe
 from edgeinfer_converters.prune.recovery import PROBED, recovered
@@ -27,6 +28,7 @@ from edgeinfer_converters.prune.selection import left_outputs
 from edgeinfer_converters.prune.surgery import keep_channels
 from edgeinfer_converters.prune.turn import straighten, turn_channels
 from edgeinfer_converters.quantize.execution import single_threaded
+from edgeinfer_converters.quantize.hessian import Gram
 from edgeinfer_converters.quantize.pair import Samples
 
 Progress = Callable[[str], None]
@@ -136,27 +138,19 @@ def survey(
     probed = max(min(PROBED, count // 4), 1)
     stride = max(count // probed, 1)
     others = _Without(samples, stride)
+
+    def probed_samples() -> Iterator[Mapping[str, Array]]:
+        return islice(samples(), 0, probed * stride, stride)
+
     grams = observe_grams(model, others(), count)
     model, backs = turn_channels(model, grouping, grams)
     if backs:
         view = GraphView(model)
         grams = observe_grams(model, others(), count)
-    places = {node.name: index for index, node in enumerate(view.nodes)}
-    read = [(group, readers_of(view, group)) for group in grouping.groups]
-    # Of a group that has other readers too, nobody could tell what removing a channel does.
-    known = [(group, one) for group, one in read if one and len(one) == len(group.consumers)]
-    probe = Probe(model, islice(samples(), 0, None, stride), probed)
-    rankings: dict[str, Elimination] = {}
-    curves: dict[str, Curve] = {}
-    for group, readers in sorted(known, key=lambda one: _first(one[1], places)):
-        progress(f"measuring what `{group.name}` can do without")
-        ranking = anchored(rank(readers, grams, group.channels), group)
-        probe.advance(_first(readers, places))
-        rankings[group.name] = ranking
-        curves[group.name] = measure_curve(view, probe, readers, grams, ranking)
-    probed_again = islice(samples(), 0, None, stride)
-    mended = recovered(model, grouping, rankings, curves, others, count, probed_again, progress)
-    names = [group.name for group, _ in known]
+    names = [group.name for group in grouping.groups if _is_known(view, group)]
+    rankings, curves = _measured(view, grouping, names, grams, probed_samples, progress)
+    give_back()
+    mended = recovered(model, grouping, rankings, curves, others, count, probed_samples(), progress)
     return Survey(
         model,
         grouping,
@@ -166,6 +160,35 @@ def survey(
         backs,
         None if time_of is None else time_of(view, grouping),
     )
+
+
+def _is_known(view: GraphView, group: Group) -> bool:
+    """Of a group that has other readers too, nobody could tell what removing a channel does."""
+    return 0 < len(readers_of(view, group)) == len(group.consumers)
+
+
+def _measured(
+    view: GraphView,
+    grouping: Grouping,
+    names: Sequence[str],
+    grams: Mapping[str, Gram],
+    probed: Samples,
+    progress: Progress,
+) -> tuple[Mapping[str, Elimination], Mapping[str, Curve]]:
+    """The order in which channels of these groups go, and what that does, front to back."""
+    places = {node.name: index for index, node in enumerate(view.nodes)}
+    firsts = {name: min(places[one.node] for one in grouping[name].consumers) for name in names}
+    probe = Probe(view.model, probed(), PROBED)
+    rankings: dict[str, Elimination] = {}
+    curves: dict[str, Curve] = {}
+    for name in sorted(names, key=lambda one: firsts[one]):
+        progress(f"measuring what `{name}` can do without")
+        group = grouping[name]
+        readers = readers_of(view, group)
+        rankings[name] = anchored(rank(readers, grams, group.channels), group)
+        probe.advance(firsts[name])
+        curves[name] = measure_curve(view, probe, readers, grams, rankings[name])
+    return rankings, curves
 
 
 @dataclass(frozen=True)
@@ -233,11 +256,11 @@ def _why(found: Survey) -> str:
         tensor, reason = found.grouping.frozen[0]
         return f"; `{tensor}` keeps its channels: {reason}"
     unknown = [group.name for group in found.grouping.groups if group.name not in found.curves]
-    return f"; `{unknown[0]}` keeps its channels: not all that read them is a 2-D product" if unknown else ""
-
-
-def _first(readers: Sequence[Reader], places: Mapping[str, int]) -> int:
-    return min(places[reader.node.name] for reader in readers)
+    return (
+        f"; `{unknown[0]}` keeps its channels: not all that read them is a product that can be mended"
+        if unknown
+        else ""
+    )
 
 
 def _choices(whole: Mapping[str, int], counts: Mapping[str, int]) -> tuple[Choice, ...]:

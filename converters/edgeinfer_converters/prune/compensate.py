@@ -12,7 +12,7 @@ a bound moved to where the product is, again and again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,7 +23,14 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.prune.elimination import Indices
-from edgeinfer_converters.prune.moments import Floats, Moments, moments_of, total_of, with_targets
+from edgeinfer_converters.prune.moments import (
+    Floats,
+    Moments,
+    ShelvedMoments,
+    moments_of,
+    total_of,
+    with_targets,
+)
 from edgeinfer_converters.prune.ridge import Fit, fit, fit_at, fit_roughly
 from edgeinfer_converters.prune.targets import Target, targets_of
 from edgeinfer_converters.quantize.hessian import as_rows, from_rows
@@ -31,7 +38,7 @@ from edgeinfer_converters.quantize.operators import bias_input
 from edgeinfer_converters.quantize.pair import Half, Pair, Samples
 from edgeinfer_converters.quantize.segments import Values
 
-MEMORY_BYTES = 256_000_000
+MEMORY_BYTES = 48_000_000
 MAX_SAMPLES = 256
 MAX_WIDTH = 2304
 """Of columns: wider products keep their weights, and have their means corrected. So do convolutions in
@@ -39,7 +46,7 @@ groups, whose few weights for each channel have little to make up for."""
 
 FOLDS = 4
 MAX_NUMBERS = 24_000_000
-"""In the columns that a product is fitted to: of wide ones fewer positions are looked at."""
+"""In the columns that a product is fitted to: of wide ones fewer positions are looked at, for time's sake."""
 
 
 @dataclass(frozen=True)
@@ -139,27 +146,40 @@ def _half(model: onnx.ModelProto) -> Half:
 
 
 def _repaired(pair: Pair, target: Target, pains: Pains) -> tuple[Fit, Repair]:
-    start = _start(pair.halves[1], target)
-    width = target.make.width
-    most = int(np.clip(MAX_NUMBERS // (width * target.make.groups * len(pair.waiting)), 1, pains.positions))
-    rows = [
-        _rows(target, start, wanted, found, number, most)
-        for number, (wanted, found) in enumerate(pair.waiting)
-    ]
-    parts = min(FOLDS, len(rows)) if pains.tried else 1
-    folds = [total_of(one.moments() for one in rows[part::parts]) for part in range(parts)]
-    start = start[:, :, : target.fitted]
+    rows = _AllRows(target, _start(pair.halves[1], target), pair.waiting, pains.positions)
+    parts = min(FOLDS, len(pair.waiting)) if pains.tried else 1
+    folds = ShelvedMoments(total_of(one.moments() for one in rows.of(n, parts)) for n in range(parts))
+    start, width = rows.start[:, :, : target.fitted], target.make.width
     biased = bias_input(target.node) is not None
     best = fit(folds, start, biased=biased) if pains.tried else fit_roughly(folds[0], start, biased=biased)
-    count = sum(fold.count for fold in folds)
-    repair = Repair(target.node.name, best.before, best.error, best.strength, count, width)
-    return _refined(best, total_of(folds), rows, start, target.bounds, pains.refinements), repair
+    total = total_of(folds)
+    repair = Repair(target.node.name, best.before, best.error, best.strength, total.count, width)
+    return _refined(best, total, rows, start, target.bounds, pains.refinements), repair
+
+
+@dataclass(frozen=True)
+class _AllRows:
+    """Those of all samples that wait, made anew whenever they are asked for: together they are too large."""
+
+    target: Target
+    start: Floats
+    waiting: Sequence[Sequence[Values]]
+    positions: int
+
+    def of(self, first: int = 0, step: int = 1) -> Iterator[_Rows]:
+        """The rows of every `step`-th sample from the `first` on."""
+        make = self.target.make
+        numbers = make.width * make.groups * len(self.waiting)
+        most = int(np.clip(MAX_NUMBERS // numbers, 1, self.positions))
+        for number in range(first, len(self.waiting), step):
+            wanted, found = self.waiting[number]
+            yield _rows(self.target, self.start, wanted, found, number, most)
 
 
 def _refined(
     best: Fit,
     total: Moments,
-    rows: list[_Rows],
+    rows: _AllRows,
     start: Floats,
     bounds: tuple[float, float] | None,
     times: int,
@@ -167,8 +187,8 @@ def _refined(
     for _ in range(times):
         if bounds is None or best.bias is None:
             break
-        aims = [one.moved(best.weights, best.bias, bounds) for one in rows]
-        total = with_targets(total, [(one.columns, one.targets) for one in aims])
+        aims = (one.moved(best.weights, best.bias, bounds) for one in rows.of())
+        total = with_targets(total, ((one.columns, one.targets) for one in aims))
         weights, bias = fit_at(total, start, best.strength, biased=True)
         best = replace(best, weights=weights, bias=bias)
     return best

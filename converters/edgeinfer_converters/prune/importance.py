@@ -48,7 +48,7 @@ def observe_grams(
 ) -> Mapping[str, Gram]:
     """The Gram matrix of each product's inputs, by node name. Raises DataError, ModelError, OSError."""
     view = GraphView(model)
-    observers = {name: GramObserver(one) for name, one in columns_of(view).items()}
+    observers = {name: GramObserver(one) for name, one in columns_of(view, every=True).items()}
     by_tensor: dict[str, list[GramObserver]] = {}
     for node in view.nodes:
         if node.name in observers:
@@ -62,7 +62,7 @@ def observe_grams(
 
 def readers_of(view: GraphView, group: Group) -> Sequence[Reader]:
     """The consumers of a group whose columns are known."""
-    known = columns_of(view)
+    known = columns_of(view, every=True)
     by_name = {node.name: node for node in view.nodes}
     found = []
     for member in group.consumers:

@@ -7,16 +7,19 @@ Source: He, Zhang, Sun, "Channel Pruning for Accelerating Very Deep Neural Netwo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from edgeinfer.frames import Array
+from edgeinfer_converters.shelf import Shelf
 
 Floats = npt.NDArray[np.float64]
+
+_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -34,34 +37,28 @@ class Moments:
     y: Floats
     count: int
 
-    def __add__(self, other: Moments) -> Moments:
-        """Those of both sets of rows."""
-        return self._with(other, 1)
-
-    def __sub__(self, other: Moments) -> Moments:
-        """Those without a part of the rows."""
-        return self._with(other, -1)
-
-    def covariances(self, *, centred: bool) -> Covariances:
-        """The means over all rows; with `centred` the products of the means are taken off."""
-        count = max(self.count, 1)
-        xx, yx, yy = self.xx / count, self.yx / count, self.yy / count
-        mean_x, mean_y = self.x / count, self.y / count
+    def covariances(self, *, centred: bool, without: Moments | None = None) -> Covariances:
+        """The means over all rows, or those `without` a part of them; with `centred` the products of the
+        means are taken off."""
+        xx, yx, yy, x, y = (one.copy() for one in self.sums)
+        count = self.count
+        if without is not None:
+            for one, other in zip((xx, yx, yy, x, y), without.sums, strict=True):
+                np.subtract(one, other, out=one)
+            count -= without.count
+        for one in (xx, yx, yy, x, y):
+            np.divide(one, max(count, 1), out=one)
         if centred:
-            xx -= mean_x[:, :, None] * mean_x[:, None, :]
-            yx -= mean_y[:, :, None] * mean_x[:, None, :]
-            yy = np.maximum(yy - mean_y**2, 0)
-        return Covariances(xx, yx, yy, mean_x, mean_y)
+            for group, (mean_x, mean_y) in enumerate(zip(x, y, strict=True)):
+                _take_off(xx[group], mean_x, mean_x)
+                _take_off(yx[group], mean_y, mean_x)
+            yy = np.maximum(yy - y**2, 0)
+        return Covariances(xx, yx, yy, x, y)
 
-    def _with(self, other: Moments, sign: int) -> Moments:
-        return Moments(
-            xx=self.xx + sign * other.xx,
-            yx=self.yx + sign * other.yx,
-            yy=self.yy + sign * other.yy,
-            x=self.x + sign * other.x,
-            y=self.y + sign * other.y,
-            count=self.count + sign * other.count,
-        )
+    @property
+    def sums(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """All but the number of rows."""
+        return self.xx, self.yx, self.yy, self.x, self.y
 
 
 @dataclass(frozen=True)
@@ -105,5 +102,51 @@ def with_targets(known: Moments, rows: Iterable[tuple[Array, Array]]) -> Moments
 
 
 def total_of(parts: Iterable[Moments]) -> Moments:
-    """The sum of one or more."""
-    return reduce(Moments.__add__, parts)
+    """The sum of one or more, of which two are held at a time: those of wide products are large."""
+    each = iter(parts)
+    first = next(each)
+    sums, count = [one.copy() for one in first.sums], first.count
+    del first
+    for part in each:
+        for one, other in zip(sums, part.sums, strict=True):
+            np.add(one, other, out=one)
+        count += part.count
+    return _moments(sums, count)
+
+
+def _moments(sums: Sequence[Floats], count: int) -> Moments:
+    xx, yx, yy, x, y = sums
+    return Moments(xx, yx, yy, x, y, count)
+
+
+class ShelvedMoments(Sequence[Moments]):
+    """Several that wait on disk, each read when it is needed."""
+
+    def __init__(self, parts: Iterable[Moments]) -> None:
+        """Raises OSError."""
+        shelf = Shelf()
+        self._shelved = [
+            ([(shelf.put(np.ascontiguousarray(one)), one.shape) for one in part.sums], part.count)
+            for part in parts
+        ]
+
+    @overload
+    def __getitem__(self, index: int) -> Moments: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Moments]: ...
+
+    def __getitem__(self, index: int | slice) -> Moments | Sequence[Moments]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(len(self))[index]]
+        sums, count = self._shelved[index]
+        return _moments([np.frombuffer(one.read()).reshape(shape) for one, shape in sums], count)
+
+    def __len__(self) -> int:
+        return len(self._shelved)
+
+
+def _take_off(matrix: Floats, rows: Floats, columns: Floats) -> None:
+    """Subtract (in place) the products of two vectors, some rows at a time."""
+    for start in range(0, len(rows), _ROWS):
+        matrix[start : start + _ROWS] -= rows[start : start + _ROWS, None] * columns

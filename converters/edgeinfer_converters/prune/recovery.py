@@ -16,6 +16,7 @@ import onnx
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.prune.budget import Curve
 from edgeinfer_converters.prune.compensate import ROUGH, compensate
 from edgeinfer_converters.prune.elimination import Elimination
@@ -68,6 +69,7 @@ def recovered(
             left = left_outputs(view, grouping, kept)
             mended, _ = compensate(model, smaller, left, samples, count, pains=ROUGH)
             factors.append(_factor(judge.difference(mended), float(curves[name].damages[gone])))
+            give_back()
     logs = np.log(factors).reshape(len(places), len(AT))
     between = [np.interp(np.arange(len(names)), places, column) for column in logs.T]
     return {

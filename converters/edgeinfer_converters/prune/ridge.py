@@ -82,25 +82,25 @@ def fit(folds: Sequence[Moments], start: Floats, *, biased: bool) -> Fit:
     little is not known, and the weights stay. `biased`: the product has a bias to make up for the means.
     """
     total = total_of(folds)
+    found = [_errors(total, fold, start, biased=biased, tried=len(folds) > 1) for fold in folds]
+    before, *errors = np.mean(found, axis=0).tolist()
     whole = total.covariances(centred=biased)
-    tests = [fold.covariances(centred=biased) for fold in folds]
     power = max(float(whole.yy.sum()), 1e-30)
-    before = sum(one.error(start) for one in tests) / len(tests)
-    strength, error = float("inf"), before
-    weights = start
-    if len(folds) > 1:
-        errors = np.mean(
-            [
-                _path((total - fold).covariances(centred=biased), start).errors(test)
-                for fold, test in zip(folds, tests, strict=True)
-            ],
-            axis=0,
-        )
-        best = int(np.argmin(errors))
-        if errors[best] < before:
-            strength, error = LAMBDAS[best], float(errors[best])
-            weights = _path(whole, start).at(strength)
+    best = int(np.argmin([before, *errors])) - 1
+    strength, error = (LAMBDAS[best], errors[best]) if best >= 0 else (float("inf"), before)
+    weights = _path(whole, start).at(strength) if best >= 0 else start
     return Fit(weights, _bias(whole, weights) if biased else None, strength, error / power, before / power)
+
+
+def _errors(total: Moments, fold: Moments, start: Floats, *, biased: bool, tried: bool) -> list[float]:
+    """On the samples of a fold those of the old weights, and if more is `tried` those of the weights for
+    each of LAMBDAS that are fitted to all others."""
+    test = fold.covariances(centred=biased)
+    before = test.error(start)
+    if not tried:
+        return [before]
+    path = _path(total.covariances(centred=biased, without=fold), start)
+    return [before, *path.errors(test)]
 
 
 def fit_roughly(known: Moments, start: Floats, *, biased: bool) -> Fit:
@@ -120,12 +120,11 @@ def fit_at(known: Moments, start: Floats, strength: float, *, biased: bool) -> t
     whole = known.covariances(centred=biased)
     weights = start
     if np.isfinite(strength):
-        anchored = _anchored(whole.xx, start)
-        units = _units(anchored)
-        gram = anchored * units[:, :, None] * units[:, None, :]
+        residual = whole.yx - start @ whole.xx
+        gram, units = _scaled(whole.xx, start)
         index = np.arange(gram.shape[-1])
         gram[:, index, index] += strength + _TINY * len(index)
-        residual = (whole.yx - start @ whole.xx) * units[:, None, :]
+        residual *= units[:, None, :]
         steps = np.linalg.solve(gram, residual.transpose(0, 2, 1)).transpose(0, 2, 1)
         weights = start + steps * units[:, None, :]
     return weights, _bias(whole, weights) if biased else None
@@ -137,12 +136,22 @@ def _bias(known: Covariances, weights: Floats) -> Floats:
 
 
 def _path(known: Covariances, start: Floats) -> _Path:
-    anchored = _anchored(known.xx, start)
-    units = _units(anchored)
-    values, vectors = np.linalg.eigh(anchored * units[:, :, None] * units[:, None, :])
-    residual = (known.yx - start @ known.xx) * units[:, None, :]
+    residual = known.yx - start @ known.xx
+    scaled, units = _scaled(known.xx, start)
+    residual *= units[:, None, :]
+    values, vectors = np.linalg.eigh(scaled)
+    del scaled  # as large as the vectors
     back = vectors.transpose(0, 2, 1) * units[:, None, :]
     return _Path(start, residual @ vectors, np.maximum(values, 0) + _TINY * values.shape[-1], back)
+
+
+def _scaled(xx: Floats, start: Floats) -> tuple[Floats, Floats]:
+    """The anchored moments in units of the columns, and these units."""
+    scaled = _anchored(xx, start)
+    units = _units(scaled)
+    scaled *= units[:, :, None]
+    scaled *= units[:, None, :]
+    return scaled, units
 
 
 def _anchored(xx: Floats, start: Floats) -> Floats:

@@ -11,7 +11,7 @@ import onnx
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.elimination import Indices
 from edgeinfer_converters.quantize.hessian import Columns, columns_of
-from edgeinfer_converters.quantize.operators import bias_input, clamp_bounds
+from edgeinfer_converters.quantize.operators import PRODUCTS, bias_input, clamp_bounds
 
 UNCUT = 1 << 30
 """Of columns: as many as there are."""
@@ -46,7 +46,7 @@ def targets_of(
     keep their weights.
     """
     original, view = GraphView(models[0]), GraphView(models[1])
-    known = columns_of(view, UNCUT)
+    known = columns_of(view, UNCUT, every=True)
     harmed = _harmed(original, view)
     places = {node.name: index for index, node in enumerate(original.nodes)}
     found = []
@@ -66,7 +66,7 @@ def targets_of(
 
 def _harmed(original: GraphView, view: GraphView) -> set[str]:
     """The nodes whose inputs are not what they were, or fewer."""
-    was, now = columns_of(original, UNCUT), columns_of(view, UNCUT)
+    was, now = (columns_of(one, UNCUT, every=True) for one in (original, view))
     wrong: set[str] = set()
     names = set()
     for node in view.nodes:
@@ -101,7 +101,7 @@ def _sum_behind(original: GraphView, place: int, view: GraphView) -> tuple[str, 
     between = original.nodes[place + 1 : end]
     if not other or other in original.initializers or original.shapes.get(other) != original.shapes[result]:
         return plain
-    late = any(one.op_type in ("Conv", "Gemm", "MatMul") for one in between)
+    late = any(one.op_type in PRODUCTS for one in between)
     made_late = any(other in one.output for one in between)
     same = {one.name: one for one in view.nodes}.get(add.name)
     if late or made_late or same is None or list(same.input) != list(add.input):

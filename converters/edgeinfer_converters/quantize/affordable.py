@@ -9,9 +9,9 @@ import onnx
 
 from edgeinfer_converters.graph.macs import count_macs
 
-FEWEST, MOST = 32, 128
+FEWEST, MOST = 24, 128
 
-MACS = 10e9
+MACS = 7.5e9
 """Multiply-accumulates that a step may spend on its samples: about a second on one core."""
 
 

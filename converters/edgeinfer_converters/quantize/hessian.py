@@ -7,6 +7,7 @@ matrix G, the mean of `x x^T` over the columns x: half the Hessian of that error
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,11 @@ POSITIONS, FEW_POSITIONS = 64, 16
 for columns no wider than NARROW, of which each matrix says little."""
 
 NARROW = 32
+
+CONVOLUTIONS = ("Conv", "ConvTranspose")
+
+_PLANE = 4
+"""Axes of the weights of a convolution over planes."""
 
 _ROWS_AT_ONCE, _ROWS_OF_WIDE = 64, 256
 """Columns that wait to be added: adding them to a wide matrix takes as long as multiplying a hundred."""
@@ -66,9 +72,9 @@ class Gram:
 class Columns:
     """How the columns of a product follow from its input.
 
-    `kernel`, `strides`, `pads` (begin and end of each axis) and `dilations` are those of a 2-D
-    convolution; a matrix product has none of them. `groups` counts the groups of the convolution,
-    `blocks` the parts of equal width into which the columns of a group are cut.
+    `kernel`, `strides`, `pads` (begin and end of each axis), `dilations` and `spacing` are those of a
+    convolution, see `Windows`; a matrix product has none of them. `groups` counts the groups of the
+    convolution, `blocks` the parts of equal width into which the columns of a group are cut.
     """
 
     groups: int
@@ -78,6 +84,7 @@ class Columns:
     strides: tuple[int, ...] = ()
     pads: tuple[int, ...] = ()
     dilations: tuple[int, ...] = ()
+    spacing: tuple[int, ...] = ()
 
     @property
     def positions(self) -> int:
@@ -109,7 +116,7 @@ class Columns:
 
     @cached_property
     def _windows(self) -> Windows:
-        return Windows(self.kernel, self.strides, self.pads, self.dilations)
+        return Windows(self.kernel, self.strides, self.pads, self.dilations, self.spacing)
 
 
 class GramObserver:
@@ -207,16 +214,23 @@ def _mean(whole: Floats, total: Floats, positions: int) -> Gram:
     return Gram(whole, total / count, positions)
 
 
-def columns_of(view: GraphView, max_width: int | None = None) -> Mapping[str, Columns]:
+def columns_of(
+    view: GraphView, max_width: int | None = None, *, every: bool = False
+) -> Mapping[str, Columns]:
     """For each product with constant weights whose columns are known, by node name, how they are made.
 
-    Columns wider than `max_width` numbers, MAX_WIDTH if it is None, are cut into blocks.
+    Columns wider than `max_width` numbers, MAX_WIDTH if it is None, are cut into blocks. Of convolutions
+    those over planes; `every` one, transposed ones too, if that is asked for.
     """
     most = MAX_WIDTH if max_width is None else max_width
     found = {}
     for node in view.nodes:
         if node.op_type in PRODUCTS and weight_input(node, view) is not None:
-            columns = _columns(node, view, most)
+            plane = node.op_type == "Conv" and len(view.shapes[node.input[1]]) == _PLANE
+            convolution = node.op_type in CONVOLUTIONS
+            if convolution and not plane and not every:
+                continue
+            columns = _convolved(node, view, most) if convolution else _multiplied(node, view, most)
             if columns is not None:
                 found[node.name] = columns
     return found
@@ -224,6 +238,8 @@ def columns_of(view: GraphView, max_width: int | None = None) -> Mapping[str, Co
 
 def as_rows(node: onnx.NodeProto, weights: Array) -> Array:
     """Weights of a product as (outputs, columns), for all that `columns_of` finds."""
+    if node.op_type == "ConvTranspose":
+        return _turned(node, weights).reshape(weights.shape[1] * attribute(node, "group", 1), -1)
     if node.op_type == "Conv":
         return weights.reshape(len(weights), -1)
     return weights if node.op_type == "Gemm" and attribute(node, "transB", 0) else weights.T
@@ -231,27 +247,46 @@ def as_rows(node: onnx.NodeProto, weights: Array) -> Array:
 
 def from_rows(node: onnx.NodeProto, rows: Array, shape: Shape) -> Array:
     """The inverse of `as_rows`."""
+    if node.op_type == "ConvTranspose":
+        group = attribute(node, "group", 1)
+        return _turned(node, rows.reshape(group * shape[1], shape[0] // group, *shape[2:])).reshape(shape)
     if node.op_type == "Conv" or (node.op_type == "Gemm" and attribute(node, "transB", 0)):
         return rows.reshape(shape)
     return rows.T
 
 
-def _columns(node: onnx.NodeProto, view: GraphView, most: int) -> Columns | None:
+def _turned(node: onnx.NodeProto, weights: Array) -> Array:
+    """Weights of a transposed convolution as those of the ordinary one that does the same, and back: inputs
+    and outputs change places within each group, and the kernel is turned round."""
+    group = attribute(node, "group", 1)
+    parts = weights.reshape(group, -1, *weights.shape[1:]).swapaxes(1, 2)
+    turned = np.flip(parts, axis=tuple(range(3, parts.ndim)))
+    return turned.reshape(-1, *turned.shape[2:])
+
+
+def _multiplied(node: onnx.NodeProto, view: GraphView, most: int) -> Columns | None:
     shape = view.shapes[node.input[1]]
-    if node.op_type in ("Gemm", "MatMul"):
-        if len(shape) != 2 or attribute(node, "transA", 0):
-            return None
-        depth = shape[1 if attribute(node, "transB", 0) else 0]
-        blocks = _blocks(depth, 1, most)
-        return None if blocks is None else Columns(1, blocks, depth // blocks)
-    if node.op_type != "Conv" or len(shape) != 4:
+    if len(shape) != 2 or attribute(node, "transA", 0):
         return None
-    blocks, pads = _blocks(shape[1], shape[2] * shape[3], most), _pads(node, view)
+    depth = shape[1 if attribute(node, "transB", 0) else 0]
+    blocks = _blocks(depth, 1, most)
+    return None if blocks is None else Columns(1, blocks, depth // blocks)
+
+
+def _convolved(node: onnx.NodeProto, view: GraphView, most: int) -> Columns | None:
+    shape, group = view.shapes[node.input[1]], attribute(node, "group", 1)
+    kernel, ones = shape[2:], (1,) * len(shape[2:])
+    transposed = node.op_type == "ConvTranspose"
+    channels = shape[0] // group if transposed else shape[1]
+    blocks = _blocks(channels, math.prod(kernel), most)
+    pads = _transposed_pads(node, kernel) if transposed else _pads(node, view)
     if blocks is None or pads is None:
         return None
-    width = shape[1] // blocks * shape[2] * shape[3]
-    strides, dilations = _numbers(node, "strides", (1, 1)), _numbers(node, "dilations", (1, 1))
-    return Columns(attribute(node, "group", 1), blocks, width, shape[2:], strides, pads, dilations)
+    width = channels // blocks * math.prod(kernel)
+    strides, dilations = _numbers(node, "strides", ones), _numbers(node, "dilations", ones)
+    if transposed:
+        return Columns(group, blocks, width, kernel, ones, pads, dilations, strides)
+    return Columns(group, blocks, width, kernel, strides, pads, dilations)
 
 
 def _blocks(channels: int, area: int, most: int) -> int | None:
@@ -260,18 +295,33 @@ def _blocks(channels: int, area: int, most: int) -> int | None:
     return next(fitting, None)
 
 
+def _transposed_pads(node: onnx.NodeProto, kernel: Shape) -> tuple[int, ...] | None:
+    """What an ordinary convolution pads that does the same; None where the size of the result says it."""
+    mode = next((one.s.decode() for one in node.attribute if one.name == "auto_pad"), "NOTSET")
+    if mode not in ("NOTSET", "VALID") or any(one.name == "output_shape" for one in node.attribute):
+        return None
+    rank = len(kernel)
+    pads = _numbers(node, "pads", (0,) * 2 * rank) if mode == "NOTSET" else (0,) * 2 * rank
+    more = (*(0,) * rank, *_numbers(node, "output_padding", (0,) * rank))
+    reach = [
+        (size - 1) * gap for size, gap in zip(kernel, _numbers(node, "dilations", (1,) * rank), strict=True)
+    ]
+    return tuple(one - pad + end for one, pad, end in zip(reach * 2, pads, more, strict=True))
+
+
 def _pads(node: onnx.NodeProto, view: GraphView) -> tuple[int, ...] | None:
     mode = next((one.s.decode() for one in node.attribute if one.name == "auto_pad"), "NOTSET")
+    kernel = view.shapes[node.input[1]][2:]
     if mode == "VALID":
-        return (0, 0, 0, 0)
+        return (0,) * 2 * len(kernel)
     if mode == "NOTSET":
-        return _numbers(node, "pads", (0, 0, 0, 0))
+        return _numbers(node, "pads", (0,) * 2 * len(kernel))
     if node.input[0] not in view.shapes or node.output[0] not in view.shapes:
         return None
-    kernel = view.shapes[node.input[1]][2:]
-    strides, dilations = _numbers(node, "strides", (1, 1)), _numbers(node, "dilations", (1, 1))
+    ones = (1,) * len(kernel)
+    strides, dilations = _numbers(node, "strides", ones), _numbers(node, "dilations", ones)
     begin, end = [], []
-    for axis in range(2):
+    for axis in range(len(kernel)):
         size, out = view.shapes[node.input[0]][2 + axis], view.shapes[node.output[0]][2 + axis]
         total = max((out - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1 - size, 0)
         smaller = total // 2

@@ -112,6 +112,7 @@ class Pair:
         def both(one: Mapping[str, Array]) -> list[Values]:
             return list(workers.each(lambda side: copied(needed[side], dict(one), runners[side]), (0, 1)))
 
+        self.waiting = []  # there is no room for both
         # A thread for each half, not for each sample: a session keeps memory for all its runs at a time.
         with crew() as workers:
             self.waiting = [both(one) for one in islice(self._samples(), count)]

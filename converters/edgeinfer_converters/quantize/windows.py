@@ -16,15 +16,20 @@ Indices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Windows:
-    """Those of a 2-D convolution, whose attributes these are; `pads`: begin and end of each axis."""
+    """Those of a convolution along one or more axes, whose attributes these are.
+
+    `pads`: begin and end of each axis. `spacing`: how far apart the elements of the input lie, with zeros in
+    between, as a transposed convolution sees them; next to each other where it is empty.
+    """
 
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
     pads: tuple[int, ...]
     dilations: tuple[int, ...]
+    spacing: tuple[int, ...] = ()
 
     def take(self, values: Array, offset: int, most: int) -> Array:
-        """At most `most` windows of (batch, channels, height, width), as (windows, channels, elements).
+        """At most `most` windows of (batch, channels, *plane), as (windows, channels, elements).
 
         `offset` moves the choice, see `spread`.
         """
@@ -32,38 +37,46 @@ class Windows:
         start = offset % step_of(math.prod((batch, *self._grid(plane))), most)
         index, outside = _places(self, (batch, *plane), start, most)
         # Only what is needed is gathered: padding the whole input takes longer than all the rest.
-        found = values.transpose(1, 0, 2, 3).reshape(channels, -1).take(index.reshape(-1), axis=1)
+        found = np.moveaxis(values, 1, 0).reshape(channels, -1).take(index.reshape(-1), axis=1)
         if outside is not None:
             found[:, outside] = 0.0
         return found.reshape(channels, *index.shape).transpose(1, 0, 2)
 
     def _grid(self, plane: list[int]) -> tuple[int, ...]:
         """How many positions along each axis the kernel takes."""
-        room = [size + self.pads[axis] + self.pads[axis + 2] for axis, size in enumerate(plane)]
+        room = [
+            (size - 1) * self._apart(axis) + 1 + self.pads[axis] + self.pads[axis + len(plane)]
+            for axis, size in enumerate(plane)
+        ]
         sides = zip(room, self.kernel, self.dilations, self.strides, strict=True)
         return tuple((size - (kernel - 1) * gap - 1) // stride + 1 for size, kernel, gap, stride in sides)
 
-    def _seen_from(self, axis: int, positions: Indices) -> Indices:
-        """Where along an axis the elements lie, (positions, elements of the kernel); pads lie outside."""
+    def _apart(self, axis: int) -> int:
+        return self.spacing[axis] if self.spacing else 1
+
+    def _seen_from(self, axis: int, positions: Indices, size: int) -> tuple[Indices, npt.NDArray[np.bool_]]:
+        """Where along an axis of so many elements those of the kernel lie, (positions, elements of the
+        kernel), and which of them there are: the others are padding."""
         elements = np.arange(self.kernel[axis]) * self.dilations[axis] - self.pads[axis]
-        return positions[:, None] * self.strides[axis] + elements
+        places, between = np.divmod(positions[:, None] * self.strides[axis] + elements, self._apart(axis))
+        return np.clip(places, 0, size - 1), (between == 0) & (places >= 0) & (places < size)
 
 
 @lru_cache(maxsize=64)  # the layers of a network have few geometries among them
 def _places(
     windows: Windows, shape: tuple[int, ...], offset: int, most: int
 ) -> tuple[Indices, npt.NDArray[np.bool_] | None]:
-    """Of the chosen windows' elements the places in an image (batch, height, width), (windows, elements),
-    and flat which of them are padding, None if none is."""
-    batch, height, width = shape
-    grid = (batch, *windows._grid([height, width]))
+    """Of the chosen windows' elements the places in an image (batch, *plane), (windows, elements), and flat
+    which of them are padding, None if none is."""
+    batch, *plane = shape
+    grid = (batch, *windows._grid(plane))
     images, *positions = np.unravel_index(spread(math.prod(grid), offset, most), grid)
-    rows, columns = (windows._seen_from(axis, one) for axis, one in enumerate(positions))
-    inside = (rows >= 0) & (rows < height)
-    inside = inside[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
-    lines = images[:, None] * height + np.clip(rows, 0, height - 1)
-    index = lines[:, :, None] * width + np.clip(columns, 0, width - 1)[:, None, :]
-    return index.reshape(len(index), -1), None if inside.all() else ~inside.reshape(-1)
+    index, inside = images[:, None], np.ones((len(images), 1), bool)
+    for axis, (size, one) in enumerate(zip(plane, positions, strict=True)):
+        seen, there = windows._seen_from(axis, one, size)
+        index = (index[:, :, None] * size + seen[:, None, :]).reshape(len(images), -1)
+        inside = (inside[:, :, None] & there[:, None, :]).reshape(len(images), -1)
+    return index, None if inside.all() else ~inside.reshape(-1)
 
 
 def spread(count: int, offset: int, most: int) -> Indices:

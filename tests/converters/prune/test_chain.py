@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -157,19 +158,60 @@ def test_a_surveyed_graph_computes_what_it_did() -> None:
     assert error(model, found.model) < 1e-6
 
 
-def test_what_another_kind_of_product_reads_too_stays() -> None:
+def transposed_too(**attributes: Any) -> onnx.ModelProto:
+    """An ordinary and a transposed convolution read the same 8 channels, and are added up."""
     nodes = [
         conv("x", "a"),
         helper.make_node("Relu", ["a"], ["b"], "relu"),
         conv("b", "c", "v"),
-        helper.make_node("ConvTranspose", ["b", "t"], ["d"], "transposed", pads=[1] * 4),
+        helper.make_node("ConvTranspose", ["b", "t"], ["d"], "transposed", **attributes),
         helper.make_node("Add", ["c", "d"], ["e"], "add"),
         helper.make_node("Relu", ["e"], ["f"], "relu_f"),
         conv("f", "y", "u"),
     ]
     weights = {"w": filters(8, 4), "v": filters(8, 8), "t": filters(8, 8, seed=1), "u": filters(4, 8, seed=2)}
-    found = pruned(graph_of(nodes, (1, 4, 8, 8), weights), 0.1)
+    weights["w"][5:] = 2 * weights["w"][:3]
+    return graph_of(nodes, (1, 4, 8, 8), weights)
+
+
+def test_what_transposed_convolutions_read_can_go() -> None:
+    model = transposed_too(pads=[1] * 4)
+    found = pruned(model, 0.3)
+    assert found.choices[0].group == "conv_a"
+    assert error(model, found.model) < 0.05
+
+
+def test_what_another_kind_of_product_reads_too_stays() -> None:
+    found = pruned(transposed_too(auto_pad="SAME_UPPER"), 0.1)
     assert {one.group for one in found.choices} == {"conv_c"}
+
+
+def along(axes: int, kind: str) -> onnx.ModelProto:
+    """A convolution along so many axes whose last channels are copies of the first; `kind` reads them."""
+    shape, kernel = (1, 4, *(9, 6, 5)[:axes]), (3,) * axes
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=(8, 4, *kernel))
+    first[4:] = 2 * first[:4]
+    weights = {"w": first, "v": rng.normal(size=(8, 8, *kernel)), "u": rng.normal(size=(3, 8, *kernel))}
+    pads = [1] * 2 * axes
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], "first", pads=pads),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node(kind, ["b", "v"], ["c"], "second", pads=pads),
+        helper.make_node("Relu", ["c"], ["d"], "relu_d"),
+        helper.make_node("Conv", ["d", "u"], ["y"], "last", pads=pads),
+    ]
+    return graph_of(nodes, (1, 3, *shape[2:]), weights, shape=shape)
+
+
+@pytest.mark.parametrize("kind", ["Conv", "ConvTranspose"])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_convolutions_along_any_number_of_axes(axes: int, kind: str) -> None:
+    model = along(axes, kind)
+    found = pruned(model, 0.35)
+    assert [(one.group, one.kept) for one in found.choices] == [("first", 4)]
+    assert {one.node for one in found.repairs} == {"second", "last"}
+    assert error(model, found.model) < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,42 +15,54 @@ ALL = 10_000
 
 
 def padded(values: np.ndarray, windows: Windows) -> np.ndarray:
-    top, left, bottom, right = windows.pads
-    return np.pad(values, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    """With zeros between the elements, and around them."""
+    rank = len(windows.kernel)
+    apart = windows.spacing or (1,) * rank
+    sizes = [(size - 1) * gap + 1 for size, gap in zip(values.shape[2:], apart, strict=True)]
+    spaced = np.zeros((*values.shape[:2], *sizes), values.dtype)
+    every = slice(None)
+    spaced[(every, every, *(slice(None, None, gap) for gap in apart))] = values
+    sides = zip(windows.pads[:rank], windows.pads[rank:], strict=True)
+    return np.pad(spaced, ((0, 0), (0, 0), *sides))
 
 
 def by_slicing(values: np.ndarray, windows: Windows) -> np.ndarray:
     """(positions, channels, elements), taken from the padded input one by one."""
     whole = padded(values, windows)
-    tall, wide = ((size - 1) * gap + 1 for size, gap in zip(windows.kernel, windows.dilations, strict=True))
-    found = [
-        image[:, top : top + tall : windows.dilations[0], left : left + wide : windows.dilations[1]]
-        for image in whole
-        for top in range(0, whole.shape[2] - tall + 1, windows.strides[0])
-        for left in range(0, whole.shape[3] - wide + 1, windows.strides[1])
+    sizes = [(size - 1) * gap + 1 for size, gap in zip(windows.kernel, windows.dilations, strict=True)]
+    starts = [
+        range(0, room - size + 1, stride)
+        for room, size, stride in zip(whole.shape[2:], sizes, windows.strides, strict=True)
     ]
+    found = []
+    for image, *begin in product(whole, *starts):
+        sides = zip(begin, sizes, windows.dilations, strict=True)
+        found.append(image[(slice(None), *(slice(one, one + size, gap) for one, size, gap in sides))])
     return np.stack(found).reshape(len(found), values.shape[1], -1)
 
 
-pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
-geometries = st.builds(
-    Windows,
-    kernel=pairs,
-    strides=pairs,
-    pads=st.tuples(*[st.integers(0, 3)] * 4),
-    dilations=st.tuples(st.integers(1, 2), st.integers(1, 2)),
-)
+@st.composite
+def geometries(draw: st.DrawFn) -> tuple[Windows, tuple[int, ...]]:
+    """Windows along one to three axes, and a shape that they fit into."""
+    rank = draw(st.integers(1, 3))
+
+    def numbers(least: int, most: int, times: int = 1) -> tuple[int, ...]:
+        return tuple(draw(st.lists(st.integers(least, most), min_size=rank * times, max_size=rank * times)))
+
+    spacing = numbers(1, 3) if draw(st.booleans()) else ()
+    windows = Windows(numbers(1, 3), numbers(1, 3), numbers(0, 3, 2), numbers(1, 2), spacing)
+    return windows, (draw(st.integers(1, 2)), draw(st.integers(1, 3)), *numbers(5, 9 if rank < 3 else 6))
 
 
 @given(
-    windows=geometries,
-    shape=st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(5, 9), st.integers(5, 9)),
+    geometry=geometries(),
     offset=st.integers(0, 20),
     most=st.one_of(st.integers(1, 12), st.just(ALL)),
 )
 def test_windows_are_those_of_the_padded_input(
-    windows: Windows, shape: tuple[int, ...], offset: int, most: int
+    geometry: tuple[Windows, tuple[int, ...]], offset: int, most: int
 ) -> None:
+    windows, shape = geometry
     values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     every = by_slicing(values, windows)
     found = windows.take(values, offset, most)

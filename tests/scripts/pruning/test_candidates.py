@@ -11,7 +11,7 @@ from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.cost import macs_cost
 from edgeinfer_converters.prune.magnitude import smallest_removed
-from scripts.pruning.candidates import CORRECTED, FLOAT, MAGNITUDE, OURS, Bench, pruned_to, samples_of
+from scripts.pruning.candidates import ACROSS, CORRECTED, FLOAT, MAGNITUDE, OURS, Bench, pruned_to, samples_of
 from scripts.quantization.tasks import open_zoo
 from tests.fixtures.pruning import branches, grouping_of
 
@@ -38,7 +38,7 @@ def test_magnitude_leaves_the_share() -> None:
 def test_one_task_at_one_share(zoo: Path, tmp_path: Path) -> None:
     found = Bench(open_zoo(zoo), tmp_path, (0.2,), 3, 4).run("resnet8")
     rows = {row.candidate: row for row in found.rows}
-    assert list(rows) == [FLOAT, OURS, CORRECTED, MAGNITUDE]
+    assert list(rows) == [FLOAT, OURS, CORRECTED, MAGNITUDE, ACROSS]
     assert all(row.score is not None and row.latency is not None for row in found.rows)
     ours, plain = (rows[name].score for name in (OURS, MAGNITUDE))
     assert ours is not None

@@ -45,6 +45,12 @@ def test_bars_hold_or_are_missed() -> None:
     assert [line.split(":")[0] for line in bars(missed)] == ["", "MISSED", "MISSED"]
 
 
+def test_the_bar_is_held_against_the_better_magnitude() -> None:
+    ours, plain = row("edgeinfer", 0.2, 0.7, 1.25), row("magnitude", 0.2, 0.2)
+    found = bars(result(FLOAT, ours, plain, row("magnitude, all", 0.2, 0.56)))
+    assert found[1] == "MISSED: loses 10.00%, a third of magnitude's loss is 8.00%"
+
+
 def test_small_models_have_no_bar_for_their_time() -> None:
     found = result(
         row("float", 0.0, 0.8, wall_ms=0.5), row("edgeinfer", 0.2, 0.7, 1.0), row("magnitude", 0.2, 0.1)
