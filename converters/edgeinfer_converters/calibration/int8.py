@@ -32,7 +32,7 @@ from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
-from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams
+from edgeinfer_converters.quantize.residual import MAX_COST_OF_ALL, Widening, choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import correct_biases
 from edgeinfer_converters.quantize.spread import spread_channels
@@ -203,13 +203,16 @@ def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress)
     meter = noise_meter(draft.graph, islice(inputs(), RANKING_SAMPLES))
     scales = _scales(draft, placement, aims)
     with progress(count_tensors(draft.graph, draft.floats), "ranking tensors") as advance:
-        found = choose_islands(draft.graph, draft.floats, scales, meter, aims.float_share, advance)
+        extra = MAX_COST_OF_ALL if aims.on_cpu and not aims.integer_results else 0.0
+        found = choose_islands(
+            draft.graph, draft.floats, scales, meter, aims.float_share, advance, max_extra=extra
+        )
     if not found.gains:
         return draft
     worst = max(found.gains, key=lambda name: found.gains[name])
     why = f"{len(found.gains)} tensors keep their decimals, among them the noisiest, {worst}"
     reasons = (*draft.reasons, (f"{len(found.nodes)} operators in float", why))
-    freed = draft.in_rows(found.float_results)
+    freed = draft.in_rows(found.float_results, found.two_part)
     return replace(freed, floats=freed.floats | found.nodes, reasons=reasons)
 
 

@@ -3,7 +3,9 @@
 A quantized tensor makes no noise any more once all integer operators around it are float. So each tensor
 has a gain, the noise that it alone makes at the outputs, and a cost, the multiply-accumulates of the
 products around it. A pointwise product that makes it costs none: it can be integer and give a float result
-(`rows`). Taken are the best gains for the cost until the share that may be float is used up.
+(`rows`). Nor does one that reads it, if it takes it in two parts (`two_part`): it stays integer, and is
+computed twice, hence only for the noisiest tensors. Taken are the best gains for the cost until the share
+that may be float is used up.
 """
 
 from __future__ import annotations
@@ -18,20 +20,27 @@ from edgeinfer_converters.graph.rows import is_pointwise
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.noise import NoiseMeter
+from edgeinfer_converters.quantize.operators import CLAMPS
 from edgeinfer_converters.quantize.placement import Placement, place
 
-LEAST_GAIN = 0.003
-"""Of the whole noise: less is not worth a change of types."""
+LEAST_GAIN = 0.00001
+"""Of the whole noise: less is not worth a change of types. Of many small ones the sum is not small: once the
+noisiest tensors are free, those below a hundredth make most of what is left."""
+
+LEAST_HALVED = 0.003
+"""Of the whole noise: less is not worth a product more."""
 
 
 @dataclass(frozen=True)
 class Islands:
     """`nodes`: the operators that become float. `float_results`: products that stay integer, but for
-    their result. `gains`: the tensors that this frees, with the share of the noise that each makes alone."""
+    their result. `two_part`: integer products that take their input in two parts. `gains`: the tensors that
+    this frees, with the share of the noise that each makes alone."""
 
     nodes: frozenset[str]
     float_results: frozenset[str]
     gains: Mapping[str, float]
+    two_part: frozenset[str] = frozenset()
 
 
 def choose_islands(
@@ -41,9 +50,12 @@ def choose_islands(
     meter: NoiseMeter,
     max_share: float,
     progress: Callable[[int], None],
+    *,
+    max_extra: float = 0.0,
 ) -> Islands:
     """The operators that should be float besides `floats`, with `max_share` of the multiply-accumulates
-    in float at most. `progress` is called with 1 after each of `count_tensors`."""
+    in float at most, and inputs in two parts for `max_extra` of them on top. `progress` is called with 1
+    after each of `count_tensors`."""
     view = GraphView(model)
     macs = count_macs(model)
     placement = place(view, floats)
@@ -53,8 +65,10 @@ def choose_islands(
         noise = meter.of({name: scales[name] for name in members})
         gains[leader] = noise / whole if whole else 0.0
         progress(1)
-    budget = max_share * sum(macs.values()) - sum(macs.get(name, 0) for name in placement.floats)
-    return _greedy(view, placement, floats, gains, macs, budget)
+    total = sum(macs.values())
+    budget = max_share * total - sum(macs.get(name, 0) for name in placement.floats)
+    takers = _takers(view, placement, gains, macs, max_extra * total)
+    return _greedy(view, placement, takers, gains, macs, budget)
 
 
 def count_tensors(model: onnx.ModelProto, floats: frozenset[str]) -> int:
@@ -69,33 +83,60 @@ def _groups(placement: Placement) -> Mapping[str, list[str]]:
     return groups
 
 
+def _takers(
+    view: GraphView,
+    placement: Placement,
+    gains: Mapping[str, float],
+    macs: Mapping[str, int],
+    budget: float,
+) -> Mapping[str, frozenset[str]]:
+    """For the noisiest groups the products that take them in two parts, the best gains for the cost first."""
+    groups = _groups(placement)
+    readers = {
+        leader: _pointwise_readers(view, placement, groups[leader])
+        for leader, gain in gains.items()
+        if gain >= LEAST_HALVED
+    }
+    costs = {leader: sum(macs[name] for name in names) for leader, names in readers.items()}
+    takers: dict[str, frozenset[str]] = {}
+    for leader in sorted(readers, key=lambda one: (costs[one] / gains[one], one)):
+        if costs[leader] <= budget:
+            budget -= costs[leader]
+            takers[leader] = readers[leader]
+    return takers
+
+
 def _greedy(
     view: GraphView,
     placement: Placement,
-    floats: frozenset[str],
+    takers: Mapping[str, frozenset[str]],
     gains: Mapping[str, float],
     macs: Mapping[str, int],
     budget: float,
 ) -> Islands:
     groups = _groups(placement)
-    around = {leader: _around(view, placement, members) for leader, members in groups.items()}
     makers = {leader: _pointwise_makers(view, placement, members) for leader, members in groups.items()}
-    worthy = [leader for leader in around if gains[leader] >= LEAST_GAIN]
+    floats = {
+        leader: _around(view, placement, members) - makers[leader] - takers.get(leader, frozenset())
+        for leader, members in groups.items()
+    }
+    worthy = [leader for leader in groups if gains[leader] >= LEAST_GAIN]
     nodes: frozenset[str] = frozenset()
     freed: dict[str, float] = {}
 
     def cost(leader: str) -> int:
-        return sum(macs.get(name, 0) for name in around[leader] - makers[leader] - nodes)
+        return sum(macs.get(name, 0) for name in floats[leader] - nodes)
 
     while worthy:
         best = min(worthy, key=lambda leader: (cost(leader) / gains[leader], leader))
         worthy.remove(best)
         if cost(best) <= budget:
             budget -= cost(best)
-            nodes |= around[best] - makers[best]
+            nodes |= floats[best]
             freed[best] = gains[best]
     results = frozenset(name for leader in freed for name in makers[leader]) - nodes
-    return Islands(nodes, results, freed)
+    parts = frozenset(name for leader in freed for name in takers.get(leader, ())) - nodes
+    return Islands(nodes, results, freed, parts)
 
 
 def _around(view: GraphView, placement: Placement, members: list[str]) -> frozenset[str]:
@@ -107,14 +148,19 @@ def _around(view: GraphView, placement: Placement, members: list[str]) -> frozen
 
 
 def _pointwise_makers(view: GraphView, placement: Placement, members: list[str]) -> frozenset[str]:
-    # Not those in front of a Clip: ONNX Runtime computes a Gemm with a Clip of floats behind it in float.
+    # Not those in front of a clamp: ONNX Runtime computes a Gemm with a clamp of floats behind it in float.
     open_ended = [
         name
         for name in _with_absorbed(placement, members)
-        if not any(reader.op_type == "Clip" for reader in view.readers.get(name, ()))
+        if not any(reader.op_type in CLAMPS for reader in view.readers.get(name, ()))
     ]
     made = [view.producers[name] for name in open_ended if name in view.producers]
     return frozenset(node.name for node in made if node.name in placement.nodes and is_pointwise(node, view))
+
+
+def _pointwise_readers(view: GraphView, placement: Placement, members: list[str]) -> frozenset[str]:
+    found = [reader for name in members for reader in view.readers.get(name, ())]
+    return frozenset(node.name for node in found if node.name in placement.nodes and is_pointwise(node, view))
 
 
 def _with_absorbed(placement: Placement, members: list[str]) -> list[str]:
