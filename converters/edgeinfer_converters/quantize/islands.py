@@ -22,6 +22,7 @@ from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.noise import NoiseMeter
 from edgeinfer_converters.quantize.operators import CLAMPS
 from edgeinfer_converters.quantize.placement import Placement, place
+from edgeinfer_converters.quantize.residual import GOOD_DB
 
 LEAST_GAIN = 0.00001
 """Of the whole noise: less is not worth a change of types. Of many small ones the sum is not small: once the
@@ -29,6 +30,9 @@ noisiest tensors are free, those below a hundredth make most of what is left."""
 
 LEAST_HALVED = 0.003
 """Of the whole noise: less is not worth a product more."""
+
+NOISY = 10 ** (-GOOD_DB / 10)
+"""A noise above which inputs are taken in two parts."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def choose_islands(
         progress(1)
     total = sum(macs.values())
     budget = max_share * total - sum(macs.get(name, 0) for name in placement.floats)
-    takers = _takers(view, placement, gains, macs, max_extra * total)
+    # What is good already gains nothing by it, and may lose.
+    takers = _takers(view, placement, gains, macs, max_extra * total) if whole > NOISY else {}
     return _greedy(view, placement, takers, gains, macs, budget)
 
 

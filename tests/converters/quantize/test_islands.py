@@ -159,6 +159,12 @@ def test_not_where_it_costs_too_much(max_extra: float, times: float) -> None:
     assert "a" not in found.gains
 
 
+def test_not_where_there_is_little_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert coarse_islands(fed_by_plane(), max_extra=0.1).two_part
+    monkeypatch.setattr("edgeinfer_converters.quantize.islands.NOISY", 1.0)
+    assert not coarse_islands(fed_by_plane(), max_extra=0.1).two_part
+
+
 def test_not_where_other_tensors_make_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgeinfer_converters.quantize.islands.LEAST_HALVED", 0.999)
     assert coarse_islands(fed_by_plane(), max_extra=0.1, times=1.0).two_part == frozenset()
