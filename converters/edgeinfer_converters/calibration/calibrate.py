@@ -56,7 +56,7 @@ def observe(
     Raises DataError: no samples; a sample with wrong names, types or shapes, or with NaN or infinity in
     it or in an activation that it leads to. Raises ModelError if the model cannot be run.
     """
-    watch = _Watch(GraphView(model), grams=grams)
+    watch = _Watch(GraphView(model), total, grams=grams)
     counted = _Count(progress)
     with single_threaded():
         if checkpoint is None:
@@ -84,9 +84,10 @@ def _resume(
 class _Watch:
     """The observers of a graph's tensors."""
 
-    def __init__(self, view: GraphView, *, grams: bool) -> None:
-        self._histograms = {name: HistogramObserver() for name in observed_tensors(view)}
-        self._grams = {name: GramObserver(one) for name, one in columns_of(view).items()} if grams else {}
+    def __init__(self, view: GraphView, total: int, *, grams: bool) -> None:
+        self._histograms = {name: HistogramObserver(total) for name in observed_tensors(view)}
+        columns = columns_of(view) if grams else {}
+        self._grams = {name: GramObserver(one, total) for name, one in columns.items()}
         self._channels = {name: ChannelObserver() for name in stream_terms(view)}
         self._by_tensor: defaultdict[str, list[_Observer]] = defaultdict(list)
         for observers in (self._histograms, self._channels):

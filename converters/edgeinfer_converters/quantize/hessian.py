@@ -29,9 +29,9 @@ MAX_WIDTH = 1152
 
 POSITIONS, FEW_POSITIONS = 64, 16
 """Positions of each sample that are looked at: neighbours are alike, further samples are not. The few are
-for columns no wider than NARROW, of which each matrix says little."""
+enough for columns no wider than NARROW where there are MANY samples."""
 
-NARROW = 32
+NARROW, MANY = 32, 64
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 
@@ -86,20 +86,13 @@ class Columns:
     dilations: tuple[int, ...] = ()
     spacing: tuple[int, ...] = ()
 
-    @property
-    def positions(self) -> int:
-        """How many of each sample are looked at."""
-        return POSITIONS if self.width > NARROW else FEW_POSITIONS
-
-    def take(self, values: Array, offset: int, most: int | None = None) -> Array:
+    def take(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
         """Up to `most` columns of one input, (rows, groups * blocks, width); `offset` moves the choice."""
-        most = self.positions if most is None else most
         columns = self._windows.take(values, offset, most) if self.kernel else _rows(values, offset, most)
         return columns.reshape(len(columns), self.groups * self.blocks, self.width)
 
-    def results(self, values: Array, offset: int, most: int | None = None) -> Array:
+    def results(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
         """Of the product's output what `take` takes of its input, (rows, groups, outputs of a group)."""
-        most = self.positions if most is None else most
         by_position = np.moveaxis(values, 1, -1) if self.kernel else values
         rows = _rows(by_position, offset, most)
         return rows.reshape(len(rows), self.groups, -1)
@@ -122,10 +115,13 @@ class Columns:
 class GramObserver:
     """Adds up the Gram matrix of one product while its inputs stream by."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, samples: int = 0) -> None:
+        """`samples`: how many are expected, 0 if that is not known."""
         self._columns = columns
+        few = columns.width <= NARROW and samples >= MANY
+        self._most = FEW_POSITIONS if few else POSITIONS
         matrices, wide = columns.groups * columns.blocks, columns.width > _WIDE
-        most = max(_ROWS_OF_WIDE if wide else _ROWS_AT_ONCE, columns.positions)
+        most = max(_ROWS_OF_WIDE if wide else _ROWS_AT_ONCE, self._most)
         self._sum = SymmetricSum(matrices, columns.width)
         self._total = np.zeros((matrices, columns.width))
         self._positions = 0
@@ -136,7 +132,7 @@ class GramObserver:
 
     def update(self, values: Array) -> None:
         """Take in the product's input for one sample."""
-        new = self._columns.take(values, self._seen).transpose(1, 0, 2)
+        new = self._columns.take(values, self._seen, self._most).transpose(1, 0, 2)
         self._seen += 1
         if self._rows + new.shape[1] > self._waiting.shape[1]:
             self._add()

@@ -31,20 +31,25 @@ class Observer(Protocol):
         """Go on from a state. Raises ValueError for what no such observer gives."""
 
 
-MAX_COUNTED = 2**14
-"""Values of a tensor and sample that are counted; its minimum and maximum always are."""
+MIN_COUNTED, MAX_COUNTED = 2**14, 2**17
+"""Values of a tensor and sample that are counted, at least and at most; the two extremes always are."""
+
+COUNTED_OF_ALL = 2**21
+"""Values of a tensor in all samples that are enough to tell what is rare."""
 
 
 class HistogramObserver:
     """Minimum, maximum and a histogram whose range grows."""
 
-    def __init__(self) -> None:
+    def __init__(self, samples: int = 0) -> None:
+        """`samples`: how many are expected, 0 if that is not known."""
+        self._most = min(max(COUNTED_OF_ALL // max(samples, 1), MIN_COUNTED), MAX_COUNTED)
         self._seen: Histogram | None = None
 
     def update(self, values: Array) -> None:
         """Take in finite float32 values of any shape."""
         if values.size:
-            some = _some(values.reshape(-1))
+            some = _some(values.reshape(-1), self._most)
             self._seen = histogram_of(some) if self._seen is None else self._seen.with_values(some)
 
     def result(self) -> Histogram | None:
@@ -60,14 +65,14 @@ class HistogramObserver:
         self._seen = histogram_from(state) if state else None
 
 
-def _some(values: Array) -> Array:
+def _some(values: Array, most: int) -> Array:
     """All values, or every n-th beside the two extremes: without them ranges come out too narrow.
 
     n has no divisor in common with the length of an axis, so that all rows and columns are seen.
     """
-    if values.size <= MAX_COUNTED:
+    if values.size <= most:
         return values
-    step = -(-values.size // (MAX_COUNTED - 2))
+    step = -(-values.size // (most - 2))
     while math.gcd(step, values.size) > 1:
         step += 1
     return np.concatenate([values[::step], [values.min(), values.max()]])

@@ -42,8 +42,6 @@ def test_weights_times_columns_are_the_convolution(
     name: str, widest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hessian, "MAX_WIDTH", widest)
-    for limit in ("POSITIONS", "FEW_POSITIONS"):
-        monkeypatch.setattr(hessian, limit, 10_000)
     shape, attributes = CONVOLUTIONS[name]
     rng = np.random.default_rng(0)
     weights, x = rng.normal(size=shape).astype(np.float32), rng.normal(size=(1, 4, 9, 7)).astype(np.float32)
@@ -155,7 +153,6 @@ def test_a_matrix_product(transposed: int) -> None:
 
 def test_the_gram_matrix_is_the_mean_over_all_positions_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hessian, "_ROWS_AT_ONCE", 100)
-    monkeypatch.setattr(hessian, "FEW_POSITIONS", 40)
     columns = hessian.Columns(1, 1, 4, (2, 1), (1, 1), (0, 0, 0, 0), (1, 1))
     observer = GramObserver(columns)
     rng = np.random.default_rng(0)
@@ -170,16 +167,24 @@ def test_the_gram_matrix_is_the_mean_over_all_positions_and_samples(monkeypatch:
     np.testing.assert_allclose(gram.centred()[0], np.cov(rows.T, bias=True), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize(("channels", "positions"), [(1, 16), (32, 16), (33, 64)])
-def test_large_pictures_are_looked_at_in_places_that_change_from_sample_to_sample(
-    channels: int, positions: int
+def test_large_pictures_are_looked_at_in_places_that_change_from_sample_to_sample() -> None:
+    columns = hessian.Columns(1, 1, 1, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+    picture = np.arange(10_000, dtype=np.float32).reshape(1, 1, 100, 100)
+    one, other = (columns.take(picture, offset).reshape(-1) for offset in (0, 1))
+    assert len(one) == len(other) == hessian.POSITIONS
+    assert not set(one) & set(other)
+
+
+@pytest.mark.parametrize(
+    ("channels", "samples", "positions"),
+    [(1, 64, 16), (32, 512, 16), (33, 512, 64), (32, 63, 64), (32, 1, 64), (1, 0, 64)],
+)
+def test_few_positions_of_many_samples_are_enough_for_narrow_matrices(
+    channels: int, samples: int, positions: int
 ) -> None:
-    columns = hessian.Columns(1, 1, channels, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
-    assert columns.positions == positions
-    picture = np.arange(10_000.0 * channels, dtype=np.float32).reshape(1, channels, 100, 100)
-    one, other = (columns.take(picture, offset) for offset in (0, 1))
-    assert len(one) == len(other) == positions
-    assert not set(one.reshape(-1)) & set(other.reshape(-1))
+    observer = GramObserver(hessian.Columns(1, 1, channels), samples)
+    observer.update(np.ones((100, channels), np.float32))
+    assert observer.result().positions == positions
 
 
 def test_columns_of_wide_matrices_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeinfer_converters.quantize.histogram import histogram_of
-from edgeinfer_converters.quantize.observers import MAX_COUNTED, HistogramObserver, Observer
+from edgeinfer_converters.quantize.observers import MAX_COUNTED, MIN_COUNTED, HistogramObserver, Observer
 
 
 def test_sees_all_updates() -> None:
@@ -39,12 +39,12 @@ def test_nothing_seen() -> None:
 def test_of_a_large_tensor_some_are_counted_and_its_extremes_always() -> None:
     values = np.random.default_rng(0).normal(size=(1, 8, 200, 100)).astype(np.float32)
     values[0, 3, 77, 6], values[0, 6, 1, 2] = -40.0, 50.0
-    observer = HistogramObserver()
+    observer = HistogramObserver(samples=1000)
     observer.update(values)
     result = observer.result()
     assert result is not None
     assert (result.minimum, result.maximum) == (-40.0, 50.0)
-    assert MAX_COUNTED / 2 < result.total <= MAX_COUNTED
+    assert MIN_COUNTED / 2 < result.total <= MIN_COUNTED
     assert result.counts[[0, -1]].tolist() == [1, 1]
     spread = np.average(np.square(result.centres()[1:-1]), weights=result.counts[1:-1])
     assert 0.95 < spread < 1.05
@@ -54,13 +54,25 @@ def test_of_a_large_tensor_some_are_counted_and_its_extremes_always() -> None:
 def test_every_row_and_column_is_seen(shape: tuple[int, ...]) -> None:
     for axis in range(1, len(shape)):
         index = np.arange(shape[axis], dtype=np.float32).reshape(-1, *(1,) * (len(shape) - 1 - axis))
-        observer = HistogramObserver()
+        observer = HistogramObserver(samples=1000)
         observer.update(np.ascontiguousarray(np.broadcast_to(index, shape)))
         result = observer.result()
         assert result is not None
-        assert result.total <= MAX_COUNTED
+        assert result.total <= MIN_COUNTED
         seen = np.add.reduceat(result.counts, np.searchsorted(result.edges()[:-1], index.reshape(-1)))
         assert seen.min() > result.total / shape[axis] / 2
+
+
+@pytest.mark.parametrize(
+    ("samples", "counted"),
+    [(0, MAX_COUNTED), (1, MAX_COUNTED), (64, 2**15), (128, MIN_COUNTED), (512, MIN_COUNTED)],
+)
+def test_of_few_samples_more_is_counted(samples: int, counted: int) -> None:
+    observer = HistogramObserver(samples)
+    observer.update(np.random.default_rng(0).normal(size=500_009).astype(np.float32))
+    result = observer.result()
+    assert result is not None
+    assert counted * 0.9 < result.total <= counted
 
 
 def test_a_restored_observer_is_as_good_as_the_first() -> None:
