@@ -29,7 +29,7 @@ MAX_WIDTH = 1152
 
 POSITIONS, FEW_POSITIONS = 64, 16
 """Positions of each sample that are looked at: neighbours are alike, further samples are not. The few are
-enough for columns no wider than NARROW where there are MANY samples."""
+enough for columns no wider than NARROW where there are MANY samples, and save time where groups are MANY."""
 
 NARROW, MANY = 32, 64
 
@@ -118,7 +118,7 @@ class GramObserver:
     def __init__(self, columns: Columns, samples: int = 0) -> None:
         """`samples`: how many are expected, 0 if that is not known."""
         self._columns = columns
-        few = columns.width <= NARROW and samples >= MANY
+        few = columns.width <= NARROW and samples >= MANY and columns.groups > MANY
         self._most = FEW_POSITIONS if few else POSITIONS
         matrices, wide = columns.groups * columns.blocks, columns.width > _WIDE
         most = max(_ROWS_OF_WIDE if wide else _ROWS_AT_ONCE, self._most)

@@ -176,14 +176,21 @@ def test_large_pictures_are_looked_at_in_places_that_change_from_sample_to_sampl
 
 
 @pytest.mark.parametrize(
-    ("channels", "samples", "positions"),
-    [(1, 64, 16), (32, 512, 16), (33, 512, 64), (32, 63, 64), (32, 1, 64), (1, 0, 64)],
+    ("groups", "width", "samples", "positions"),
+    [
+        (65, 1, 64, 16),
+        (65, 32, 512, 16),
+        (65, 33, 512, 64),
+        (65, 32, 63, 64),
+        (64, 32, 512, 64),
+        (65, 1, 0, 64),
+    ],
 )
-def test_few_positions_of_many_samples_are_enough_for_narrow_matrices(
-    channels: int, samples: int, positions: int
+def test_few_positions_of_many_samples_are_enough_for_many_narrow_matrices(
+    groups: int, width: int, samples: int, positions: int
 ) -> None:
-    observer = GramObserver(hessian.Columns(1, 1, channels), samples)
-    observer.update(np.ones((100, channels), np.float32))
+    observer = GramObserver(hessian.Columns(groups, 1, width), samples)
+    observer.update(np.ones((100, groups * width), np.float32))
     assert observer.result().positions == positions
 
 
