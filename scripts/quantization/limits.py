@@ -77,8 +77,8 @@ def round_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     for node in view.nodes:
         if node.op_type in PRODUCTS and node.input[1] in view.initializers:
             values = view.constant(node.input[1])
-            changed[node.name] = fake_quantize(values, channel_axis(node, values.ndim))
-    return _with_weights(model, changed)
+            changed[node.name] = {1: fake_quantize(values, channel_axis(node, values.ndim))}
+    return _with_constants(model, changed)
 
 
 def fake_quantize(values: Array, axis: int | None) -> Array:
@@ -91,14 +91,17 @@ def fake_quantize(values: Array, axis: int | None) -> Array:
 
 
 def weights_only(model: onnx.ModelProto, quantized: onnx.ModelProto) -> onnx.ModelProto:
-    """The float model with the weights that the quantized one computes with."""
+    """The float model with the weights that the quantized one computes with, and the biases that make up for
+    the means of their rounding."""
     view = GraphView(quantized)
     changed = {}
     for node in view.nodes:
-        stored = _stored_weights(view, node) if node.op_type in PRODUCTS else None
-        if stored is not None:
-            changed[node.name] = _dequantize(view, stored)
-    return _with_weights(model, changed)
+        if node.op_type in PRODUCTS and _stored(view, node.input[1]) is not None:
+            makers = {index: _stored(view, name) for index, name in enumerate(node.input) if index}
+            changed[node.name] = {
+                index: _dequantize(view, maker) for index, maker in makers.items() if maker is not None
+            }
+    return _with_constants(model, changed)
 
 
 def activations_only(model: onnx.ModelProto, quantized: onnx.ModelProto) -> onnx.ModelProto:
@@ -110,7 +113,7 @@ def activations_only(model: onnx.ModelProto, quantized: onnx.ModelProto) -> onnx
     changed.CopyFrom(quantized)
     needed: dict[str, onnx.TensorProto] = {}
     for node in changed.graph.node:
-        if node.op_type not in PRODUCTS or _stored_weights(view, node) is None:
+        if node.op_type not in PRODUCTS or _stored(view, node.input[1]) is None:
             continue
         for index, name in enumerate(originals[node.name].input):
             if index and name in before.initializers:
@@ -121,9 +124,9 @@ def activations_only(model: onnx.ModelProto, quantized: onnx.ModelProto) -> onnx
     return changed
 
 
-def _stored_weights(view: GraphView, node: onnx.NodeProto) -> onnx.NodeProto | None:
-    """The DequantizeLinear that a product's weights come from, if they are integer constants."""
-    maker = view.producers.get(node.input[1])
+def _stored(view: GraphView, name: str) -> onnx.NodeProto | None:
+    """The DequantizeLinear that a product's weights or biases come from, if they are integer constants."""
+    maker = view.producers.get(name)
     constant = maker is not None and maker.op_type == "DequantizeLinear"
     return maker if constant and maker is not None and maker.input[0] in view.initializers else None
 
@@ -137,15 +140,16 @@ def _dequantize(view: GraphView, node: onnx.NodeProto) -> Array:
     return values
 
 
-def _with_weights(model: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.ModelProto:
+def _with_constants(model: onnx.ModelProto, values: Mapping[str, Mapping[int, Array]]) -> onnx.ModelProto:
+    """The model with other constants, given by node name and the place among its inputs."""
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     for node in changed.graph.node:
-        if node.name in values:
+        for index, array in values.get(node.name, {}).items():
             # A name of its own: other nodes may share the old one and need it as it was.
-            name = f"{node.name}_8_bits"
-            changed.graph.initializer.append(numpy_helper.from_array(values[node.name], name))
-            node.input[1] = name
+            name = f"{node.name}_8_bits_{index}"
+            changed.graph.initializer.append(numpy_helper.from_array(array, name))
+            node.input[index] = name
     return changed
 
 

@@ -81,8 +81,6 @@ def test_limits_of_one_task(
     assert _call(monkeypatch, "--task", "kws_dscnn", "--limits", "--json") == Exit.DONE
     found = decode_json(capsys.readouterr().out.encode(), Report, "report").limits[0]
     assert found.plain_weights_db == pytest.approx(37.3, abs=0.1)
-    # Both together are corrected in their biases, each alone is not. The rounding of weights counts on that:
-    # what is left of it are means, so that weights with the biases of others bound nothing.
-    assert found.both_db < min(found.plain_weights_db, found.activations_db + 1.0)
+    # Both together are corrected in their biases, each alone is not: errors may cancel a little.
+    assert found.both_db < min(found.weights_db, found.activations_db) + 1.0
     assert found.activations_db == pytest.approx(found.both_db, abs=1.5)
-    assert 30.0 < found.weights_db < found.plain_weights_db + 10.0
