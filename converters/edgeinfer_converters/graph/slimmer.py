@@ -34,7 +34,11 @@ def started_for(path: Path) -> Iterator[None]:
 def slim_apart(model: bytes) -> tuple[int, bytes, str]:
     """The exit code, the cleaned model, and the last line of what it said. Raises OSError."""
     process = _waiting.pop() if _waiting else _start()
-    answer, said = process.communicate(model)
+    try:
+        answer, said = process.communicate(model)
+    except BaseException:  # Ctrl-C, too: it must not go on alone
+        _end(process)
+        raise
     return process.returncode, answer, said.decode(errors="replace").strip().rpartition("\n")[2]
 
 

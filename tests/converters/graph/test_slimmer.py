@@ -72,3 +72,21 @@ def test_what_went_wrong_is_told() -> None:
     assert code != 0
     assert answer == b""
     assert "Error" in said
+
+
+def test_interrupted_it_does_not_go_on_alone(
+    started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    communicate, calls = subprocess.Popen.communicate, []
+
+    def interrupted(process: subprocess.Popen[bytes], *arguments: bytes) -> tuple[bytes, bytes]:
+        calls.append(process)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return communicate(process, *arguments)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        slim_apart(b"")
+    (one,) = started
+    assert one.returncode == -9
