@@ -79,11 +79,11 @@ def test_interrupted_it_does_not_go_on_alone(
 ) -> None:
     communicate, calls = subprocess.Popen.communicate, []
 
-    def interrupted(process: subprocess.Popen[bytes], *arguments: bytes) -> tuple[bytes, bytes]:
+    def interrupted(process: subprocess.Popen[bytes], model: bytes | None = None) -> tuple[bytes, bytes]:
         calls.append(process)
         if len(calls) == 1:
             raise KeyboardInterrupt
-        return communicate(process, *arguments)
+        return communicate(process, model)
 
     monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
     with pytest.raises(KeyboardInterrupt):
