@@ -21,23 +21,19 @@ from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.sources.source import serialized
 from edgeinfer_converters.tflite import to_tflite
 from tests.fixtures.graphs import (
+    GRAPHS,
     bottlenecks,
     classifier,
-    clipped,
-    concatenation,
     conv,
     exact_integer,
     filters,
     graph_of,
     ranges_of,
-    residual,
     run,
     samples_of,
-    silu,
 )
 from tests.fixtures.lite import model_of, normal
 
-GRAPHS = (bottlenecks, classifier, clipped, concatenation, residual, silu)
 CONVERSIONS = ("DequantizeLinear", "QuantizeLinear")
 
 
@@ -51,7 +47,7 @@ def kept_names(model: onnx.ModelProto) -> list[tuple[str, list[str]]]:
     return [(node.name, list(node.output)) for node in nodes]
 
 
-@pytest.mark.parametrize("make", GRAPHS)
+@pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)
 @pytest.mark.parametrize("optimized", [False, True])
 def test_the_same_numbers_in_fewer_bytes(make: Callable[[], onnx.ModelProto], *, optimized: bool) -> None:
     float_graph = make()
@@ -70,7 +66,7 @@ def test_the_same_numbers_in_fewer_bytes(make: Callable[[], onnx.ModelProto], *,
             np.testing.assert_array_equal(found, wanted)
 
 
-@pytest.mark.parametrize("make", GRAPHS)
+@pytest.mark.parametrize("make", GRAPHS.values(), ids=GRAPHS)
 def test_what_reports_speak_of_keeps_its_name(make: Callable[[], onnx.ModelProto]) -> None:
     model = quantized(make())
     small = compact(model)
