@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ from edgeinfer.errors import ModelError, SignatureError
 from edgeinfer.places import user_trust_folder
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.spec import AnomalyOutput, ImageInput
-from edgeinfer.profile import Cost, Profile, load_profile
+from edgeinfer.profile import load_profile
 from edgeinfer.strict import replace
 from edgeinfer_converters import cli
 from edgeinfer_converters.building import convert
@@ -35,6 +35,7 @@ from edgeinfer_converters.calibration.int8 import Calibration, Int8Model
 from edgeinfer_converters.emitting import emit, workshop
 from edgeinfer_converters.judging.measure import Timing
 from edgeinfer_converters.report import examine
+from tests.fixtures.costs import product_cost
 from tests.fixtures.data import IMAGE_TOML, WINDOW_TOML, write_classes, write_images, write_table
 from tests.fixtures.graphs import SATURATES
 from tests.fixtures.models import autoencoder, image_classifier, model_of
@@ -309,21 +310,6 @@ def test_speed_is_measured_only_where_it_means_something(
     )
 
 
-def cost_of(profile: Profile, precision: Literal["float32", "int8"], gigamacs_per_s: float) -> Cost:
-    return Cost(
-        runtime="onnxruntime",
-        precision=precision,
-        threads=profile.limits.threads,
-        gigamacs_per_s=gigamacs_per_s,
-        gigabytes_per_s=1e6,
-        operator_us=0.0,
-        smallest_megamacs=1.0,
-        largest_megamacs=100.0,
-        worst_ratio=1.5,
-        source="made up",
-    )
-
-
 @pytest.mark.parametrize(("gigamacs_per_s", "precision"), [(0.001, "float32"), (0.004, "int8")])
 def test_where_nothing_can_be_measured_the_profiles_costs_decide(
     work: Path,
@@ -334,7 +320,11 @@ def test_where_nothing_can_be_measured_the_profiles_costs_decide(
 ) -> None:
     other = "raspberry-pi-4" if os.uname().machine == "x86_64" else "generic-x86-64"
     profile = load_profile(other)
-    costs = (cost_of(profile, "float32", 0.002), cost_of(profile, "int8", gigamacs_per_s))
+    threads = profile.limits.threads
+    costs = (
+        product_cost("onnxruntime", "float32", 0.002, threads),
+        product_cost("onnxruntime", "int8", gigamacs_per_s, threads),
+    )
     monkeypatch.setattr(convert, "load_profile", lambda _: replace(profile, cost=costs))
     assert build("--calibration", "cal", "--report", "report", profile=other) == 0
     text = " ".join(capsys.readouterr().out.split())

@@ -13,7 +13,6 @@ import pytest
 from edgeinfer.backends import Backend, BackendOptions, ModelFormat, open_backend
 from edgeinfer.errors import BudgetError, DataError
 from edgeinfer.host import detect_host
-from edgeinfer.profile import Cost
 from edgeinfer.strict import replace
 from edgeinfer_converters.building.resolve import PipelineFile, resolve_pipeline
 from edgeinfer_converters.emitting import emit, model_file
@@ -31,6 +30,7 @@ from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import prepared_graph, read_source, serialized
 from tests.converters.emitting.test_workshop import LABELS, PI, RUNTIME, a_workshop
+from tests.fixtures.costs import product_cost
 from tests.fixtures.data import IMAGE_TENSOR, IMAGE_TOML, pipeline
 from tests.fixtures.tflite_graphs import network
 
@@ -133,21 +133,9 @@ def test_what_was_asked_for_may_be_estimated_to_be_slower(
 
 
 def made_up(int8_gigamacs_per_s: float) -> Estimator:
-    """Products are all that counts, and float ones do a gigamac in a second."""
-    cost = Cost(
-        runtime="tflite",
-        precision="float32",
-        threads=4,
-        gigamacs_per_s=1.0,
-        gigabytes_per_s=1e6,
-        operator_us=0.0,
-        smallest_megamacs=1.0,
-        largest_megamacs=100.0,
-        worst_ratio=1.5,
-        source="made up",
-    )
-    integer = replace(cost, precision="int8", gigamacs_per_s=int8_gigamacs_per_s)
-    return Estimator({"float32": cost, "int8": integer})
+    """Float products do a gigamac in a second."""
+    costs = [product_cost("tflite", "float32", 1.0), product_cost("tflite", "int8", int8_gigamacs_per_s)]
+    return Estimator({cost.precision: cost for cost in costs})
 
 
 @pytest.mark.parametrize(("speed", "precision"), [(0.5, "float32"), (2.0, "int8")])
