@@ -65,11 +65,15 @@ class DamagedError(Exception):
     """A file that is no checkpoint. Never leaves this program: the work is done anew."""
 
 
-def key_of(model: onnx.ModelProto) -> str:
-    """SHA-256 over a graph and everything besides samples that its numbers depend on."""
+def key_of(model: onnx.ModelProto, samples: int) -> str:
+    """SHA-256 over a graph and everything that its numbers depend on besides the samples themselves.
+
+    Their number counts: the more there are, the less of each is looked at.
+    """
     host = detect_host()
     total = hashlib.sha256()
-    about = (VERSION, sorted(tool_versions().items()), host.architecture, sorted(host.features), host.python)
+    features = sorted(host.features)
+    about = (VERSION, sorted(tool_versions().items()), host.architecture, features, host.python, samples)
     total.update(repr(about).encode())
     # Weights one by one: the whole, serialized, would be in memory once more.
     for part in (with_initializers(model), *model.graph.initializer):

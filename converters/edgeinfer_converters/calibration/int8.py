@@ -142,7 +142,7 @@ def calibrate(
     """
     equal, floats, divided = _equalized(prepared, inputs, count, progress, divide=divide)
     give_back()
-    checkpoint = None if cache is None else Checkpoint(cache, key_of(equal))
+    checkpoint = None if cache is None else Checkpoint(cache, key_of(equal, count))
     with progress(count, "calibrating") as advance:
         ranges = observe(
             equal, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint

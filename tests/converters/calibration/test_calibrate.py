@@ -154,7 +154,7 @@ def test_an_interrupted_pass_ends_as_one_without_a_break(
     monkeypatch.setattr(hessian, "_ROWS_AT_ONCE", 150)
     model = GRAPHS[name]()
     samples = list(samples_of(model, 6))
-    place = Checkpoint(tmp_path, key_of(model))
+    place = Checkpoint(tmp_path, key_of(model, len(samples)))
     broken = interrupting_at(stop_at)
     with pytest.raises(KeyboardInterrupt):
         observe(model, samples, total=6, progress=broken, grams=True, checkpoint=place)

@@ -205,15 +205,15 @@ def test_a_shortened_directory_is_found(tmp_path: Path) -> None:
         place.read()
 
 
-def test_the_key_is_that_of_graph_and_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_is_that_of_graph_number_of_samples_and_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     model = classifier()
-    key = key_of(model)
-    assert key == key_of(onnx.load_from_string(model.SerializeToString()))
+    key = key_of(model, 8)
+    assert key == key_of(onnx.load_from_string(model.SerializeToString()), 8)
     other = classifier()
     weights = other.graph.initializer[0]
     weights.raw_data = bytes([weights.raw_data[0] ^ 1]) + weights.raw_data[1:]
     renamed = classifier()
     renamed.graph.node[0].name = "another"
-    keys = {key, key_of(other), key_of(renamed)}
+    keys = {key, key_of(other, 8), key_of(renamed, 8), key_of(model, 9)}
     monkeypatch.setattr(checkpoint, "tool_versions", lambda: {"numpy": "0.0"})
-    assert len(keys | {key_of(model)}) == 4
+    assert len(keys | {key_of(model, 8)}) == 5
