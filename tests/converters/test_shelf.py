@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,18 @@ def test_putting_after_reading_overwrites_nothing() -> None:
     assert first.read() == b"first"
     third = shelf.put(b"third")
     assert (first.read(), third.read()) == (b"first", b"third")
+
+
+def test_several_threads_read_and_put() -> None:
+    shelf = Shelf()
+    parts = [bytes([number]) * (10_000 + number) for number in range(32)]
+
+    def put_and_read(part: bytes) -> bool:
+        shelved = shelf.put(part)
+        return all(shelved.read() == part for _ in range(20))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(put_and_read, parts))
 
 
 def test_arrays_are_their_bytes() -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import numpy as np
 import onnx
 
-from edgeinfer.errors import DataError
 from edgeinfer.frames import Array
 from edgeinfer_converters.calibration.checkpoint import Checkpoint
 from edgeinfer_converters.calibration.resume import Resumable
-from edgeinfer_converters.graph.shapes import OPEN
+from edgeinfer_converters.calibration.streaming import Bounded, bounded_stream
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.extremes import ChannelObserver
@@ -21,17 +18,7 @@ from edgeinfer_converters.quantize.hessian import GramObserver, Grams, columns_o
 from edgeinfer_converters.quantize.observers import HistogramObserver
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
-from edgeinfer_converters.quantize.relay import Relay
 from edgeinfer_converters.quantize.residual import stream_terms
-from edgeinfer_converters.quantize.threads import ahead, each
-
-Parts = Iterator[Mapping[str, Array]]
-"""The tensors of a sample, some at a time."""
-
-PARTS_AHEAD = 2
-"""Of the tensors of samples, made while some are looked at: some take long to make, others to look at."""
-
-T = TypeVar("T")
 
 _Observer = HistogramObserver | ChannelObserver | GramObserver
 
@@ -60,7 +47,7 @@ def observe(
     counted = _Count(progress)
     with single_threaded():
         if checkpoint is None:
-            watch.update_all(stream(model, watch.names, samples, total=total, progress=counted))
+            watch.update_all(bounded_stream(model, watch.names, samples, total=total, progress=counted))
         else:
             _resume(watch, model, Resumable(samples, checkpoint), total, counted)
     return watch.ranges(counted.count)
@@ -78,7 +65,9 @@ def _resume(
             done()
 
         rest = resumable.rest()
-        watch.update_all(stream(model, watch.names, rest, total=total, progress=one_more, known=known))
+        watch.update_all(
+            bounded_stream(model, watch.names, rest, total=total, progress=one_more, known=known)
+        )
 
 
 class _Watch:
@@ -89,22 +78,23 @@ class _Watch:
         columns = columns_of(view) if grams else {}
         self._grams = {name: GramObserver(one, total) for name, one in columns.items()}
         self._channels = {name: ChannelObserver() for name in stream_terms(view)}
-        self._by_tensor: defaultdict[str, list[_Observer]] = defaultdict(list)
-        for observers in (self._histograms, self._channels):
-            for name, observer in observers.items():
-                self._by_tensor[name].append(observer)
+        self._by_tensor: defaultdict[str, list[ChannelObserver | GramObserver]] = defaultdict(list)
+        for name, observer in self._channels.items():
+            self._by_tensor[name].append(observer)
         for node in view.nodes:
             if node.name in self._grams:
                 self._by_tensor[node.input[0]].append(self._grams[node.name])
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._by_tensor)
+        return tuple(dict.fromkeys([*self._histograms, *self._by_tensor]))
 
-    def update_all(self, parts: Iterable[Mapping[str, Array]]) -> None:
+    def update_all(self, parts: Iterable[Mapping[str, Bounded]]) -> None:
         # In one thread: what others do to small arrays at the same time costs more than it gains.
         for values in parts:
-            for name, array in values.items():
+            for name, (array, extremes) in values.items():
+                if name in self._histograms:
+                    self._histograms[name].update(array, extremes)
                 for one in self._by_tensor[name]:
                     one.update(array)
 
@@ -151,147 +141,3 @@ class _Count:
     def __call__(self, done: int) -> None:
         self.count += done
         self._progress(done)
-
-
-def stream(
-    model: onnx.ModelProto,
-    names: tuple[str, ...],
-    samples: Iterable[Mapping[str, Array]],
-    *,
-    total: int,
-    progress: Callable[[int], None] = lambda _: None,
-    known: int = 0,
-) -> Iterator[Mapping[str, Array]]:
-    """The values of the tensors `names`, sample by sample, those of a sample in several parts.
-
-    Each part is worth about PIECE_BYTES; let go of it before asking for the next one. Another thread makes
-    the next PARTS_AHEAD meanwhile: samples are read there, too. `progress` is called with 1 after each
-    sample. `known` samples came before these. Raises what `observe` raises.
-    """
-    for part in ahead(_in_parts(model, names, samples, total, known), PARTS_AHEAD):
-        if part is None:
-            progress(1)
-        else:
-            yield part
-
-
-def look_at_each(
-    look: Callable[[Parts], T],
-    model: onnx.ModelProto,
-    names: tuple[str, ...],
-    samples: Iterable[Mapping[str, Array]],
-    *,
-    total: int,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Iterator[T]:
-    """What `look` makes of the parts of each sample, see `stream`; several samples run at the same time.
-
-    Raises what `observe` raises.
-    """
-    run = _Run(model, names, total)
-    for found in each(lambda numbered: look(run.parts(*numbered)), _numbered(samples)):
-        yield found
-        progress(1)
-
-
-def _in_parts(
-    model: onnx.ModelProto,
-    names: tuple[str, ...],
-    samples: Iterable[Mapping[str, Array]],
-    total: int,
-    known: int,
-) -> Iterator[Mapping[str, Array] | None]:
-    """What `stream` gives, with None behind the last part of a sample."""
-    run = _Run(model, names, total)
-    for number, sample in _numbered(samples, known):
-        yield from run.parts(number, sample)
-        yield None
-
-
-def _numbered(
-    samples: Iterable[Mapping[str, Array]], known: int = 0
-) -> Iterator[tuple[int, Mapping[str, Array]]]:
-    """Samples and their numbers, behind those that are known. Raises DataError if there is none at all."""
-    number = known
-    for number, sample in enumerate(samples, known + 1):
-        yield number, sample
-    if not number:
-        raise DataError("there are no calibration samples", hint="give some tens of typical inputs")
-
-
-class _Run:
-    """Runs samples through a graph whose tensors `names` are asked for."""
-
-    def __init__(self, model: onnx.ModelProto, names: tuple[str, ...], total: int) -> None:
-        self._view = GraphView(model)
-        self._relay = Relay(model, names)
-        self._total = total
-
-    def parts(self, number: int, sample: Mapping[str, Array]) -> Parts:
-        """The tensors of a sample, checked."""
-        where = f"calibration sample {number} of {max(self._total, number)}"
-        _check_sample(self._view, sample, where)
-        for part in self._relay.run(sample, where):
-            for name, values in part.items():
-                _check_finite(values, f"{where}: the activation `{name}`")
-            yield part
-
-
-def bounds(
-    model: onnx.ModelProto,
-    names: tuple[str, ...],
-    samples: Iterable[Mapping[str, Array]],
-    *,
-    total: int,
-    progress: Callable[[int], None] = lambda _: None,
-) -> dict[str, tuple[float, float]]:
-    """The least and the largest value of each tensor over all samples. Raises what `observe` raises."""
-    found: dict[str, tuple[float, float]] = {}
-    with single_threaded():
-        for part in stream(model, names, samples, total=total, progress=progress):
-            for name, values in part.items():
-                low, high = found.get(name, (np.inf, -np.inf))
-                found[name] = min(low, float(values.min())), max(high, float(values.max()))
-    return found
-
-
-def _check_sample(view: GraphView, sample: Mapping[str, Array], where: str) -> None:
-    if set(sample) != set(view.inputs):
-        raise DataError(
-            f"{where}: expected the inputs {_list(view.inputs)}, got {_list(sample)}",
-            hint="name the arrays as the model names its inputs",
-        )
-    for value in view.model.graph.input:
-        if value.name in view.inputs:
-            _check_array(view, value, sample[value.name], f"{where}: input `{value.name}`")
-
-
-def _check_array(view: GraphView, value: onnx.ValueInfoProto, array: Array, where: str) -> None:
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-    if array.dtype != dtype:
-        raise DataError(f"{where}: expected {dtype}, got {array.dtype}", hint="convert the calibration data")
-    shape = view.shapes[value.name]
-    fits = len(shape) == array.ndim and all(
-        want in (OPEN, got) for want, got in zip(shape, array.shape, strict=True)
-    )
-    if not fits:
-        raise DataError(
-            f"{where}: expected the shape {list(shape)}, got {list(array.shape)}",
-            hint="calibration data must be preprocessed as the model's input is, with the batch axis",
-        )
-    if array.dtype.kind == "f":
-        _check_finite(array, where)
-
-
-def _check_finite(values: Array, where: str) -> None:
-    # NaN and infinity show in the sum of squares: one fast pass, and no array of flags. Large numbers may
-    # overflow it, and are looked at one by one. (Other threads wait for `@`, but not for `dot`.)
-    flat = values.reshape(-1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        fine = np.isfinite(np.dot(flat, flat))
-    if not fine and not np.isfinite(flat).all():
-        raise DataError(f"{where} holds NaN or infinity", hint="look at this sample, or leave it out")
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "none"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +12,8 @@ import onnx
 
 from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibration.calibrate import look_at_each, observe
+from edgeinfer_converters.calibration.calibrate import observe
+from edgeinfer_converters.calibration.channel_extremes import channel_extremes
 from edgeinfer_converters.calibration.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.gemms import fold_factors
@@ -25,7 +25,6 @@ from edgeinfer_converters.quantize.affine import Affine, activation_form
 from edgeinfer_converters.quantize.affordable import affordable
 from edgeinfer_converters.quantize.divided import divide_gates
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
-from edgeinfer_converters.quantize.extremes import channel_ranges, merged
 from edgeinfer_converters.quantize.finite import check_weights
 from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
 from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
@@ -261,8 +260,8 @@ def _equalized(
         return graph, frozenset(), False
     most = affordable(graph, count)
     with progress(most, "equalizing channels") as advance:
-        look, few = partial(channel_ranges, names), islice(inputs(), most)
-        ranges = merged(look_at_each(look, graph, names, few, total=count, progress=advance))
+        few = islice(inputs(), most)
+        ranges = channel_extremes(graph, names, few, total=count, progress=advance)
     opened, floats = open_gates(equalize(graph, ranges), ranges)
     opened = infer_shapes(opened)
     divided = divide_gates(opened, ranges) if divide else opened

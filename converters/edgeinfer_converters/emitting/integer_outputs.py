@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import onnx
 
-from edgeinfer_converters.calibration.calibrate import bounds
 from edgeinfer_converters.calibration.int8 import Inputs, Int8Model, Progress
+from edgeinfer_converters.calibration.streaming import bounds
 from edgeinfer_converters.quantize.outputs import open_ranges, quantize_outputs
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.calibration.calibrate import stream
+from edgeinfer_converters.calibration.streaming import stream
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.elimination import Consumer, Elimination, Indices, damped, eliminate
 from edgeinfer_converters.prune.groups import Group, Lane

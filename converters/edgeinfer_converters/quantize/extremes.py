@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,37 +64,3 @@ def _extremes_from(state: Mapping[str, Array]) -> Extremes:
     if (low > high).any():
         raise ValueError("the least value of a channel is above its greatest")
     return Extremes(low, high)
-
-
-class ChannelRanges:
-    """The extremes of each channel (axis 1) of several tensors."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._observers = {name: ChannelObserver() for name in names}
-
-    def update(self, values: Mapping[str, Array]) -> None:
-        """Take in some tensors of a sample, with their channels on axis 1; others are passed over."""
-        for name, array in values.items():
-            if name in self._observers:
-                self._observers[name].update(array)
-
-    def result(self) -> Mapping[str, Extremes]:
-        """By tensor; those of which nothing was seen are left out."""
-        seen = {name: observer.result() for name, observer in self._observers.items()}
-        return {name: extremes for name, extremes in seen.items() if extremes is not None}
-
-
-def channel_ranges(names: tuple[str, ...], parts: Iterable[Mapping[str, Array]]) -> Mapping[str, Extremes]:
-    """Those of the tensors `names`, which come in some parts among others."""
-    ranges = ChannelRanges(names)
-    for values in parts:
-        ranges.update(values)
-    return ranges.result()
-
-
-def merged(found: Iterable[Mapping[str, Extremes]]) -> Mapping[str, Extremes]:
-    """The extremes over several samples, by tensor, whatever the order of the samples."""
-    seen: dict[str, Extremes] = {}
-    for one in found:
-        seen |= {name: seen[name] | new if name in seen else new for name, new in one.items()}
-    return seen

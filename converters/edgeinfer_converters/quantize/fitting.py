@@ -36,7 +36,9 @@ def fit_weights(
     """
     rows = as_rows(node, weights)
     arranged = columns.arrange(rows.astype(np.float64))
-    plain, covariances = plain_scales(weights, axis, bound, smallest_scales), gram.centred()
+    plain = plain_scales(weights, axis, bound, smallest_scales)
+    covariances, means = gram.centred(), gram.means
+    del gram  # the largest of all, and the caller may have no use for it either
 
     fits = FITS if axis is not None and columns.width <= _FEW else (1.0,)
     candidates = [representable(plain * fit, smallest_scales) for fit in fits]
@@ -45,7 +47,7 @@ def fit_weights(
     scales, stored = _best(arranged, covariances, columns, list(zip(candidates, rounded, strict=True)))
     lost = stored * _spread_scales(scales, columns, len(rows))[:, :, None]
     np.subtract(arranged, lost, out=lost)
-    lost *= gram.means[:, None, :]
+    lost *= means[:, None, :]
     change = columns.restore(lost).sum(axis=1)
     integers = from_rows(node, columns.restore(stored), weights.shape)
     return IntegerWeights(np.ascontiguousarray(integers), scales, axis), change

@@ -132,12 +132,14 @@ class GramObserver:
 
     def update(self, values: Array) -> None:
         """Take in the product's input for one sample."""
-        new = self._columns.take(values, self._seen, self._most).transpose(1, 0, 2)
+        new = self._columns.take(values, self._seen, self._most)
         self._seen += 1
-        if self._rows + new.shape[1] > self._waiting.shape[1]:
+        self._total += new.sum(axis=0)
+        self._positions += len(new)
+        if self._rows + len(new) > self._waiting.shape[1]:
             self._add()
-        self._waiting[:, self._rows : self._rows + new.shape[1]] = new
-        self._rows += new.shape[1]
+        self._waiting[:, self._rows : self._rows + len(new)] = new.transpose(1, 0, 2)
+        self._rows += len(new)
 
     def result(self) -> Gram:
         """The mean over all columns seen."""
@@ -180,9 +182,7 @@ class GramObserver:
             return
         # In one layout, full or not: sums of floats depend on the order in which memory is read.
         rows = np.ascontiguousarray(self._waiting[:, : self._rows])
-        self._sum.add(rows.transpose(0, 2, 1) @ rows)
-        self._total += rows.sum(axis=1)
-        self._positions += self._rows
+        self._sum.add_products(rows)
         self._rows = 0
 
 

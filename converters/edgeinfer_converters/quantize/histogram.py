@@ -100,10 +100,11 @@ def histogram_of(values: Array) -> Histogram:
 def _counted(values: Array, exponent: int, first: int, size: int) -> Counts:
     # A power of two scales floats exactly, so a value never moves to a neighbouring bin.
     scaled = np.multiply(values, np.float32(math.ldexp(1.0, -exponent)), dtype=np.float32)
-    np.floor(scaled, out=scaled)
-    if exponent > 0 and values.min() < 0:
-        scaled[(scaled == 0) & (values < 0)] = -1  # what was too small to be scaled down
-    scaled -= np.float32(first)
+    if first:
+        np.floor(scaled, out=scaled)  # without negative values the integers below do it
+        if exponent > 0:
+            scaled[(scaled == 0) & (values < 0)] = -1  # what was too small to be scaled down
+        scaled -= np.float32(first)
     return np.bincount(scaled.astype(np.intp), minlength=size).astype(np.int64, copy=False)
 
 

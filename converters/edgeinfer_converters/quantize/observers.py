@@ -46,10 +46,10 @@ class HistogramObserver:
         self._most = min(max(COUNTED_OF_ALL // max(samples, 1), MIN_COUNTED), MAX_COUNTED)
         self._seen: Histogram | None = None
 
-    def update(self, values: Array) -> None:
-        """Take in finite float32 values of any shape."""
+    def update(self, values: Array, extremes: tuple[float, float] | None = None) -> None:
+        """As any observer; `extremes` are the least and the greatest value where they are known."""
         if values.size:
-            some = _some(values.reshape(-1), self._most)
+            some = _some(values.reshape(-1), self._most, extremes)
             self._seen = histogram_of(some) if self._seen is None else self._seen.with_values(some)
 
     def result(self) -> Histogram | None:
@@ -65,7 +65,7 @@ class HistogramObserver:
         self._seen = histogram_from(state) if state else None
 
 
-def _some(values: Array, most: int) -> Array:
+def _some(values: Array, most: int, extremes: tuple[float, float] | None) -> Array:
     """All values, or every n-th beside the two extremes: without them ranges come out too narrow.
 
     n has no divisor in common with the length of an axis, so that all rows and columns are seen.
@@ -75,4 +75,5 @@ def _some(values: Array, most: int) -> Array:
     step = -(-values.size // (most - 2))
     while math.gcd(step, values.size) > 1:
         step += 1
-    return np.concatenate([values[::step], [values.min(), values.max()]])
+    bounds = (values.min(), values.max()) if extremes is None else extremes
+    return np.concatenate([values[::step], np.array(bounds, values.dtype)])

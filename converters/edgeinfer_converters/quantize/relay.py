@@ -16,7 +16,7 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.segments import Cut, Values
 from edgeinfer_converters.quantize.timeline import Timeline
 
-PIECE_BYTES = 6_000_000
+PIECE_BYTES = 4_000_000
 """Activations of a piece, but for the last one: more pieces would take longer, and are cut no finer."""
 
 

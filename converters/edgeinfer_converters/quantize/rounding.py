@@ -72,42 +72,45 @@ def _ordered_factor(grams: Floats, damping: float) -> tuple[npt.NDArray[np.intp]
     at last only the diagonal counts.
     """
     for growth in (1, 10, 100, 1000):
-        order, ordered = _ordered(grams, damping * growth)
+        extra = _damping(grams, damping * growth)
+        order = np.argsort(-(_diagonal(grams) + extra), axis=1, kind="stable")
         try:
-            return order, _factor(ordered)
+            return order, _factor(_reordered(grams, extra, order[:, ::-1]))
         except np.linalg.LinAlgError:
             continue
     identity = np.broadcast_to(np.eye(grams.shape[1]), grams.shape)
     return np.broadcast_to(np.arange(grams.shape[1]), grams.shape[:2]), identity
 
 
-def _ordered(grams: Floats, damping: float) -> tuple[npt.NDArray[np.intp], Floats]:
-    """The order of the columns, those with the largest mean square first, and the damped matrices in it."""
-    damped = _damped(grams, damping)
-    order = np.argsort(-np.diagonal(damped, axis1=1, axis2=2), axis=1, kind="stable")
-    group = np.arange(len(damped))[:, None, None]
-    return order, damped[group, order[:, :, None], order[:, None, :]]
-
-
-def _damped(grams: Floats, damping: float) -> Floats:
-    """The matrices with a larger diagonal, so that they can be inverted whatever was seen."""
-    diagonal = np.diagonal(grams, axis1=1, axis2=2)
+def _damping(grams: Floats, damping: float) -> Floats:
+    """What the diagonals gain so that the matrices can be inverted whatever was seen."""
+    diagonal = _diagonal(grams)
     seen = diagonal > 0
     means = diagonal.sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     # Without any input every rounding is as good as another: that to nearest.
-    extra = np.where(means > 0, damping * means, 1.0)[:, None] + np.where(seen, 0.0, means[:, None])
-    damped = grams.copy()
-    index = np.arange(grams.shape[1])
-    damped[:, index, index] += extra
-    return damped
+    extra: Floats = np.where(means > 0, damping * means, 1.0)[:, None] + np.where(seen, 0.0, means[:, None])
+    return extra
 
 
-def _factor(damped: Floats) -> Floats:
-    """The upper triangular U with U^T U equal to the inverse.
+def _diagonal(matrices: Floats) -> Floats:
+    return np.diagonal(matrices, axis1=1, axis2=2)
 
-    Back to front the matrix is L L^T, and its inverse M^T M with M the inverse of L: U is M back to front.
+
+def _reordered(grams: Floats, extra: Floats, order: npt.NDArray[np.intp]) -> Floats:
+    """The damped matrices with their rows and columns in another order."""
+    group, index = np.arange(len(grams))[:, None], np.arange(grams.shape[1])
+    reordered = grams[group[:, :, None], order[:, :, None], order[:, None, :]]
+    reordered[:, index, index] += extra[group, order]
+    return reordered
+
+
+def _factor(matrices: Floats) -> Floats:
+    """The upper triangular U with U^T U equal to the inverse of the matrices, both in the opposite order.
+
+    A matrix is L L^T, and its inverse M^T M with M the inverse of L: U is M back to front.
     """
-    lower = np.linalg.cholesky(damped[:, ::-1, ::-1]).astype(np.float64, copy=False)
+    lower = np.linalg.cholesky(matrices).astype(np.float64, copy=False)
+    del matrices  # as large as what follows, and nobody else has it
     return _inverse_of_lower(lower)[:, ::-1, ::-1]
 
 

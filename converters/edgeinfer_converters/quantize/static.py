@@ -2,14 +2,13 @@
 
 QDQ form keeps the float operators between DequantizeLinear and QuantizeLinear nodes; runtimes fuse them
 into integer kernels (`share` counts whether they did). Scales are chosen in `scales`, places in
-`placement`; this module only writes them down.
+`placement`, weights in `products`; this module only writes them down.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import islice
 from typing import Literal
 
@@ -17,7 +16,6 @@ import numpy as np
 import onnx
 
 from edgeinfer.errors import ModelError
-from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
@@ -26,33 +24,19 @@ from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.importers.onnx import is_quantized
 from edgeinfer_converters.quantize.affine import Affine, Form, activation_form, affine_of, clamps_like
 from edgeinfer_converters.quantize.emitter import Emitter
-from edgeinfer_converters.quantize.execution import single_threaded
-from edgeinfer_converters.quantize.fitting import fit_weights
 from edgeinfer_converters.quantize.guard import guard_float_products
-from edgeinfer_converters.quantize.hessian import Columns, Gram, columns_of
 from edgeinfer_converters.quantize.operators import (
     FUSED_CLAMPS,
-    PRODUCTS,
-    bias_input,
-    channel_axis,
     clamp_bounds,
     data_inputs,
-    weight_input,
 )
 from edgeinfer_converters.quantize.padding import added_channels
 from edgeinfer_converters.quantize.placement import Placement, place
+from edgeinfer_converters.quantize.products import FittedProduct, fit_products
 from edgeinfer_converters.quantize.ranges import Method, Ranges
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.two_part import with_rest, write_doubled, write_two_parts
-from edgeinfer_converters.quantize.weights import (
-    FULL_BOUND,
-    REDUCED_BOUND,
-    IntegerWeights,
-    quantize_bias,
-    quantize_weights,
-    smallest_weight_scales,
-    with_zeros,
-)
+from edgeinfer_converters.quantize.weights import quantize_bias, with_zeros
 
 InputType = Literal["float32", "uint8", "int8"]
 _NAMED = 3
@@ -92,9 +76,9 @@ def quantize_int8(
     _refuse(model, placement, integer, input_dtype)
     form = activation_form(integer)
     scales = choose_scales(view, placement, ranges, form, method)
-    with single_threaded():
-        options = _Options(two_part, doubled, pad_channels, input_dtype != "float32", integer_results)
-        return _Writer(view, placement, scales, integer, form, ranges.grams, options).write()
+    options = _Options(two_part, doubled, pad_channels, input_dtype != "float32", integer_results)
+    products = fit_products(view, placement.nodes, scales, integer, ranges.grams)
+    return _Writer(view, placement, scales, form, products, options).write()
 
 
 def _refuse(model: onnx.ModelProto, placement: Placement, integer: Integer, input_dtype: InputType) -> None:
@@ -141,14 +125,9 @@ class _Writer:
     view: GraphView
     placement: Placement
     scales: Mapping[str, Affine]
-    integer: Integer
     form: Form
-    grams: Mapping[str, Gram]
+    products: Mapping[str, FittedProduct]
     options: _Options
-
-    @cached_property
-    def columns(self) -> Mapping[str, Columns]:
-        return columns_of(self.view)
 
     def write(self) -> onnx.ModelProto:
         emitter = Emitter(self.view)
@@ -253,54 +232,36 @@ class _Writer:
     def _constants(
         self, emitter: Emitter, node: onnx.NodeProto, written: onnx.NodeProto, names: _Names
     ) -> None:
-        weights = weight_input(node, self.view) if node.op_type in PRODUCTS else None
-        if weights is not None:
+        fitted = self.products.get(node.name)
+        if fitted is not None:
             added = added_channels(node, self.view) if self.options.pad_channels else 0
-            self._weights(emitter, node, weights, written, added)
+            self._weights(emitter, node, fitted, written, added)
             if added:
                 name = node.input[0]
                 leader, affine = self.placement.leader[name], self.scales[name]
                 padded = emitter.pad_channels(names.stored[name], affine, leader, added)
                 written.input[0] = emitter.dequantize(padded, affine, leader)
         for index, name in enumerate(data_inputs(node)):
-            if name in self.view.initializers and name != weights:
+            if name in self.view.initializers and not (fitted is not None and index == 1):
                 values = self.view.constant(name)
                 affine = affine_of(float(values.min()), float(values.max()), self.form)
                 written.input[index] = emitter.constant(name, values, affine)
 
     def _weights(
-        self, emitter: Emitter, node: onnx.NodeProto, name: str, written: onnx.NodeProto, added: int
+        self,
+        emitter: Emitter,
+        node: onnx.NodeProto,
+        fitted: FittedProduct,
+        written: onnx.NodeProto,
+        added: int,
     ) -> None:
-        values = self.view.constant(name)
-        axis = channel_axis(node, values.ndim) if self.integer.per_channel else None
-        bias_name = bias_input(node)
-        input_scale = self.scales[node.input[0]].scale
-        bias = None if bias_name is None else self._bias(node, bias_name, values)
-        floor = None if bias is None else smallest_weight_scales(bias, input_scale, axis)
-        stored, change = self._integers(node, values, axis, floor)
-        widened = with_rest(stored) if node.name in self.options.doubled else with_zeros(stored, added)
-        written.input[1] = emitter.weights(name, widened)
-        if bias is not None and bias_name is not None:
-            corrected = bias if change is None else bias + change
-            written.input[2] = emitter.bias(bias_name, *quantize_bias(corrected, input_scale, stored.scales))
-
-    def _integers(
-        self, node: onnx.NodeProto, values: Array, axis: int | None, floor: Array | None
-    ) -> tuple[IntegerWeights, Array | None]:
-        """The weights of a product, and what its bias has to make up for."""
-        bound = REDUCED_BOUND if self.integer.reduce_range else FULL_BOUND
-        gram, columns = self.grams.get(node.name), self.columns.get(node.name)
-        if gram is None or columns is None:
-            return quantize_weights(values, axis, bound=bound, smallest_scales=floor), None
-        return fit_weights(node, values, columns, gram, axis=axis, bound=bound, smallest_scales=floor)
-
-    def _bias(self, node: onnx.NodeProto, name: str, weights: Array) -> Array:
-        """The bias as one number an output channel, as integer kernels want it."""
-        bias = self.view.constant(name)
-        axis = channel_axis(node, weights.ndim)
-        if node.op_type != "Gemm" or axis is None:
-            return bias
-        return np.broadcast_to(bias, (1, weights.shape[axis])).reshape(-1)
+        doubled = node.name in self.options.doubled
+        widened = with_rest(fitted.weights) if doubled else with_zeros(fitted.weights, added)
+        written.input[1] = emitter.weights(node.input[1], widened)
+        if fitted.bias is not None:
+            input_scale = self.scales[node.input[0]].scale
+            stored, scales = quantize_bias(fitted.bias, input_scale, fitted.weights.scales)
+            written.input[2] = emitter.bias(node.input[2], stored, scales)
 
     def _assemble(self, emitter: Emitter) -> onnx.ModelProto:
         model = with_initializers(self.view.model)

@@ -1,4 +1,4 @@
-"""Sums of symmetric matrices in little more than half of the memory, and on disk."""
+"""Sums of symmetric products in little more than half of the memory, and on disk."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class SymmetricSum:
             np.zeros((count, min(STRIP, width - start), width - start)) for start in range(0, width, STRIP)
         ]
 
-    def add(self, matrices: Array) -> None:
-        """Add symmetric matrices (count, width, width)."""
+    def add_products(self, rows: Array) -> None:
+        """Add `x^T x` of each matrix x in `rows` (count, rows, width), in the precision of x."""
         start = 0
         for strip in self._strips:
             end = start + strip.shape[1]
-            np.add(strip, matrices[:, start:end, start:], out=strip)
+            np.add(strip, rows[:, :, start:end].transpose(0, 2, 1) @ rows[:, :, start:], out=strip)
             start = end
 
     @property

@@ -11,6 +11,9 @@ import numpy.typing as npt
 
 from edgeinfer.frames import Array
 
+_SMALL = 2
+"""A plane with so many times as many elements as are taken, at most, is small."""
+
 Indices = npt.NDArray[np.intp]
 
 
@@ -37,7 +40,14 @@ class Windows:
         start = offset % step_of(math.prod((batch, *self._grid(plane))), most)
         index, outside = _places(self, (batch, *plane), start, most)
         # Only what is needed is gathered: padding the whole input takes longer than all the rest.
-        found = np.moveaxis(values, 1, 0).reshape(channels, -1).take(index.reshape(-1), axis=1)
+        flat = np.moveaxis(values, 1, 0).reshape(channels, -1)
+        if flat.shape[1] <= _SMALL * index.size:
+            # Whole rows are quicker to gather than single elements, and worth to be laid out for it.
+            rows = flat.T.take(index.reshape(-1), axis=0)
+            if outside is not None:
+                rows[outside] = 0.0
+            return rows.reshape(*index.shape, channels).transpose(0, 2, 1)
+        found = flat.take(index.reshape(-1), axis=1)
         if outside is not None:
             found[:, outside] = 0.0
         return found.reshape(channels, *index.shape).transpose(1, 0, 2)

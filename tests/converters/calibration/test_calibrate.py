@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,13 @@ from onnx import helper
 
 from edgeinfer.errors import DataError, ModelError
 from edgeinfer_converters.calibration import resume
-from edgeinfer_converters.calibration.calibrate import bounds, look_at_each, observe, stream
+from edgeinfer_converters.calibration.calibrate import observe
 from edgeinfer_converters.calibration.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize import hessian, relay
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
-from tests.fixtures.graphs import GRAPHS, PLANE, classifier, conv, filters, graph_of, run, samples_of
-
-Sample = dict[str, np.ndarray]
+from tests.fixtures.graphs import GRAPHS, classifier, run, samples_of
 
 
 def quiet(_: int) -> None:
@@ -49,14 +47,6 @@ def test_the_values_are_those_of_the_graph() -> None:
     pooled = np.concatenate([run(probe, sample)[1] for sample in samples])
     assert ranges.histograms["p"].maximum == pytest.approx(float(pooled.max()), rel=1e-5)
     assert ranges.histograms["r1"].minimum == 0.0
-
-
-def test_bounds_are_those_over_all_samples() -> None:
-    model = classifier()
-    samples = list(samples_of(model, 4))
-    found = bounds(model, ("logits",), samples, total=4)
-    logits = np.concatenate([run(model, sample)[0] for sample in samples])
-    assert found["logits"] == pytest.approx((float(logits.min()), float(logits.max())), rel=1e-5)
 
 
 def test_order_does_not_matter() -> None:
@@ -201,51 +191,6 @@ def test_a_wrong_sample_behind_a_checkpoint_has_its_number(tmp_path: Path) -> No
         observe(model, samples, total=4, progress=quiet, checkpoint=place)
 
 
-def wrong(change: Callable[[np.ndarray], Sample]) -> list[Sample]:
-    good, bad = samples_of(classifier(), 2)
-    return [good, change(bad["image"])]
-
-
-def with_value(image: np.ndarray, value: float) -> Sample:
-    image[0, 1, 2, 3] = value
-    return {"image": image}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda image: {"picture": image}, "expected the inputs `image`, got `picture`"),
-        (lambda image: {}, "expected the inputs `image`, got none"),
-        (lambda image: {"image": image, "x": image}, "expected the inputs `image`, got `image`, `x`"),
-        (lambda image: {"image": image.astype(np.float64)}, "input `image`: expected float32, got float64"),
-        (lambda image: {"image": image[0]}, r"expected the shape \[1, 3, 16, 16\], got \[3, 16, 16\]"),
-        (lambda image: {"image": image[:, :1]}, r"expected the shape .* got \[1, 1, 16, 16\]"),
-        (lambda image: with_value(image, np.nan), "input `image` holds NaN or infinity"),
-        (lambda image: with_value(image, np.inf), "input `image` holds NaN or infinity"),
-        (lambda image: with_value(image, -np.inf), "input `image` holds NaN or infinity"),
-    ],
-)
-def test_wrong_samples(change: Callable[[np.ndarray], Sample], message: str) -> None:
-    with pytest.raises(DataError, match=f"calibration sample 2 of 2.*{message}") as caught:
-        observe(classifier(), wrong(change), total=2, progress=quiet)
-    assert caught.value.hint
-
-
-def test_infinity_inside_the_network_is_named() -> None:
-    nodes = [helper.make_node("Exp", ["x"], ["e"], "exp"), conv("e", "y")]
-    model = graph_of(nodes, PLANE, {"w": filters()})
-    sample = {"x": np.full(PLANE, 100, np.float32)}
-    with pytest.raises(DataError, match="sample 1 of 1: the activation `e` holds NaN or infinity"):
-        observe(model, [sample], total=1, progress=quiet)
-
-
-def test_large_values_whose_sum_overflows_are_no_fault() -> None:
-    model = graph_of([conv("x", "y")], PLANE, {"w": np.zeros((4, 4, 3, 3))})
-    sample = {"x": np.full(PLANE, 3e38, np.float32)}
-    ranges = observe(model, [sample], total=1, progress=quiet)
-    assert ranges.histograms["x"].maximum == np.float32(3e38)
-
-
 def test_constant_samples() -> None:
     model = classifier()
     sample = {"image": np.zeros((1, 3, 16, 16), np.float32)}
@@ -262,7 +207,7 @@ def test_a_model_that_cannot_be_loaded() -> None:
 
 SCRIPT = """
 import pathlib, sys
-from edgeinfer_converters.calibration.calibrate import look_at_each, observe, stream
+from edgeinfer_converters.calibration.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from tests.fixtures.graphs import samples_of
 from tests.fixtures.models import image_classifier
@@ -285,28 +230,3 @@ def test_memory_does_not_grow_with_the_number_of_samples() -> None:
 
     # 120 samples are 23 MB, and 90 MB with their activations.
     assert peak_kib(124) - peak_kib(4) < 10 * 1024
-
-
-def test_looking_at_each_sample_gives_what_was_found_in_their_order() -> None:
-    model = classifier()
-    samples = list(samples_of(model, 7))
-    name = model.graph.node[0].output[0]
-    told: list[int] = []
-
-    def look(parts: Iterator[Mapping[str, np.ndarray]]) -> bytes:
-        return b"".join(part[name].tobytes() for part in parts if name in part)
-
-    found = list(look_at_each(look, model, (name,), samples, total=7, progress=told.append))
-    wanted = [part[name].tobytes() for part in stream(model, (name,), samples, total=7) if name in part]
-    assert found == wanted
-    assert len(set(found)) == told.count(1) == 7
-
-
-def test_looking_at_a_sample_that_does_not_fit_names_it() -> None:
-    model = classifier()
-    samples = list(samples_of(model, 3))
-    samples[1] = {name: np.full_like(array, np.nan) for name, array in samples[1].items()}
-    with pytest.raises(DataError, match="sample 2 of 3"):
-        list(look_at_each(list, model, (), samples, total=3))
-    with pytest.raises(DataError, match="no calibration samples"):
-        list(look_at_each(list, model, (), [], total=0))

@@ -8,11 +8,11 @@ import pytest
 from onnx import helper, numpy_helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibration.calibrate import observe, stream
+from edgeinfer_converters.calibration.calibrate import observe
+from edgeinfer_converters.calibration.channel_extremes import channel_extremes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.channels import channel_classes
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
-from edgeinfer_converters.quantize.extremes import ChannelRanges
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import GRAPHS, conv, filters, graph_of, run, samples_of, sqnr_db
 
@@ -39,10 +39,7 @@ def depthwise(bound: float | None = None) -> onnx.ModelProto:
 
 def equalized(model: onnx.ModelProto) -> onnx.ModelProto:
     names = equalized_tensors(GraphView(model))
-    ranges = ChannelRanges(names)
-    for values in stream(model, names, samples_of(model, 16), total=16):
-        ranges.update(values)
-    return equalize(model, ranges.result())
+    return equalize(model, channel_extremes(model, names, samples_of(model, 16), total=16))
 
 
 def int8_sqnr_db(model: onnx.ModelProto, reference: onnx.ModelProto) -> float:

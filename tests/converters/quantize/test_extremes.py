@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edgeinfer_converters.quantize.extremes import (
-    ChannelObserver,
-    ChannelRanges,
-    Extremes,
-    channel_ranges,
-    merged,
-)
+from edgeinfer_converters.quantize.extremes import ChannelObserver, Extremes
 
 VALUES = arrays(np.float32, (4, 3, 2), elements=st.floats(-1e6, 1e6, width=32))
 
@@ -33,7 +27,6 @@ def test_each_channel_has_its_own() -> None:
 def test_nothing_seen() -> None:
     assert ChannelObserver().result() is None
     assert ChannelObserver().state() == {}
-    assert ChannelRanges(("a",)).result() == {}
 
 
 @given(VALUES, st.integers(1, 3))
@@ -74,24 +67,7 @@ def test_other_states_are_refused_and_change_nothing(state: dict[str, np.ndarray
     np.testing.assert_array_equal(result.high, HIGH)
 
 
-def test_of_several_tensors_those_named_are_kept() -> None:
-    ranges = ChannelRanges(("a", "b"))
-    ranges.update({"a": np.ones((1, 2, 3), np.float32), "c": np.ones((1, 2), np.float32)})
-    assert list(ranges.result()) == ["a"]
-
-
 def test_joined_extremes_hold_both() -> None:
     both = Extremes(LOW, HIGH) | Extremes(LOW - 1, HIGH - 1)
     np.testing.assert_array_equal(both.low, LOW - 1)
     np.testing.assert_array_equal(both.high, HIGH)
-
-
-def test_samples_are_merged_whatever_their_parts() -> None:
-    values = np.random.default_rng(0).normal(size=(5, 2, 3, 4, 4)).astype(np.float32)
-    samples = [[{"other": one}, {"x": one[:1]}, {"y": one[1:]}] for one in values]
-    found = merged(channel_ranges(("x", "y", "absent"), one) for one in samples)
-    assert set(found) == {"x", "y"}
-    for name, index in (("x", 0), ("y", 1)):
-        np.testing.assert_array_equal(found[name].low, values[:, index].min(axis=(0, 2, 3)))
-        np.testing.assert_array_equal(found[name].high, values[:, index].max(axis=(0, 2, 3)))
-    assert merged([]) == {}

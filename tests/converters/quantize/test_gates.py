@@ -8,11 +8,13 @@ import pytest
 from onnx import helper
 
 from edgeinfer.profile import Integer
-from edgeinfer_converters.calibration.calibrate import observe, stream
+from edgeinfer_converters.calibration.calibrate import observe
+from edgeinfer_converters.calibration.channel_extremes import channel_extremes
+from edgeinfer_converters.calibration.streaming import stream
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.extremes import ChannelRanges, Extremes
+from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.gates import SHARES, gate_tensors, open_gates
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.quantize.static import quantize_int8
@@ -40,10 +42,7 @@ def gated(spread: np.ndarray, *, last: bool = False) -> onnx.ModelProto:
 
 def ranges_of(model: onnx.ModelProto) -> dict[str, Extremes]:
     names = gate_tensors(GraphView(model))
-    ranges = ChannelRanges(names)
-    for values in stream(model, names, samples_of(model, 16), total=16):
-        ranges.update(values)
-    return dict(ranges.result())
+    return dict(channel_extremes(model, names, samples_of(model, 16), total=16))
 
 
 def opened(model: onnx.ModelProto) -> tuple[onnx.ModelProto, frozenset[str]]:

@@ -50,6 +50,15 @@ def test_of_a_large_tensor_some_are_counted_and_its_extremes_always() -> None:
     assert 0.95 < spread < 1.05
 
 
+def test_extremes_that_are_known_are_not_looked_for() -> None:
+    values = np.random.default_rng(0).normal(size=(1, 8, 200, 100)).astype(np.float32)
+    first, second = HistogramObserver(samples=1000), HistogramObserver(samples=1000)
+    first.update(values)
+    second.update(values, (float(values.min()), float(values.max())))
+    for one, other in zip(first.state().values(), second.state().values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("shape", [(1, 960, 7, 7), (1, 64, 56, 56), (1, 197, 768), (1, 30, 77, 91)])
 def test_every_row_and_column_is_seen(shape: tuple[int, ...]) -> None:
     for axis in range(1, len(shape)):

@@ -12,9 +12,10 @@ from onnx import helper
 
 from edgeinfer.profile import Integer
 from edgeinfer_converters.calibration.calibrate import observe
+from edgeinfer_converters.calibration.channel_extremes import channel_extremes
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.extremes import ChannelRanges, Extremes
+from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.spread import LEAST_REACH, ROOM, middle_and_reach, spread_channels
 from edgeinfer_converters.quantize.static import quantize_int8
@@ -33,13 +34,7 @@ def uneven() -> onnx.ModelProto:
 
 
 def extremes_of(model: onnx.ModelProto, name: str) -> dict[str, Extremes]:
-    whole = onnx.ModelProto()
-    whole.CopyFrom(model)
-    whole.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    ranges = ChannelRanges((name,))
-    for sample in samples_of(model):
-        ranges.update({name: run(whole, sample)[-1]})
-    return dict(ranges.result())
+    return dict(channel_extremes(model, (name,), samples_of(model), total=16))
 
 
 def test_the_function_stays_the_same() -> None:
