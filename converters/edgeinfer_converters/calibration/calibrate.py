@@ -12,6 +12,7 @@ from edgeinfer_converters.calibration.checkpoint import Checkpoint
 from edgeinfer_converters.calibration.resume import Resumable
 from edgeinfer_converters.calibration.streaming import Bounded, bounded_stream
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.affordable import is_costly
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.extremes import ChannelObserver
 from edgeinfer_converters.quantize.hessian import GramObserver, Grams, columns_of
@@ -75,8 +76,8 @@ class _Watch:
 
     def __init__(self, view: GraphView, total: int, *, grams: bool) -> None:
         self._histograms = {name: HistogramObserver(total) for name in observed_tensors(view)}
-        columns = columns_of(view) if grams else {}
-        self._grams = {name: GramObserver(one, total) for name, one in columns.items()}
+        columns, sparing = columns_of(view) if grams else {}, is_costly(view.model)
+        self._grams = {name: GramObserver(one, total, sparing=sparing) for name, one in columns.items()}
         self._channels = {name: ChannelObserver() for name in stream_terms(view)}
         self._by_tensor: defaultdict[str, list[ChannelObserver | GramObserver]] = defaultdict(list)
         for name, observer in self._channels.items():

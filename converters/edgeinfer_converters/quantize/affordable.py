@@ -17,5 +17,13 @@ MACS = 20e9
 
 def affordable(model: onnx.ModelProto, count: int) -> int:
     """How many of `count` samples; always the same for the same graph. Shapes must have been inferred."""
-    cost = max(sum(count_macs(model).values()), 1)
-    return min(count, max(FEWEST, min(MOST, int(MACS // cost))))
+    return min(count, max(FEWEST, min(MOST, _samples_of(model))))
+
+
+def is_costly(model: onnx.ModelProto) -> bool:
+    """Whether no step can afford MOST samples of the graph, however many there are."""
+    return _samples_of(model) < MOST
+
+
+def _samples_of(model: onnx.ModelProto) -> int:
+    return int(MACS // max(sum(count_macs(model).values()), 1))

@@ -33,6 +33,9 @@ enough for columns no wider than NARROW where there are MANY samples, and save t
 
 NARROW, MANY = 32, 64
 
+ENOUGH_OF_EACH, ENOUGH = 16, 512
+"""Columns seen, for each number in one and at least: further samples are passed over where time is dear."""
+
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 
 _PLANE = 4
@@ -115,11 +118,14 @@ class Columns:
 class GramObserver:
     """Adds up the Gram matrix of one product while its inputs stream by."""
 
-    def __init__(self, columns: Columns, samples: int = 0) -> None:
-        """`samples`: how many are expected, 0 if that is not known."""
+    def __init__(self, columns: Columns, samples: int = 0, *, sparing: bool = False) -> None:
+        """`samples`: how many are expected, 0 if that is not known. `sparing`: to pass some of them over if
+        the others say enough."""
         self._columns = columns
         few = columns.width <= NARROW and samples >= MANY and columns.groups > MANY
         self._most = FEW_POSITIONS if few else POSITIONS
+        enough = max(ENOUGH_OF_EACH * columns.width, ENOUGH)
+        self._every = max(samples * self._most // enough, 1) if sparing else 1
         matrices, wide = columns.groups * columns.blocks, columns.width > _WIDE
         most = max(_ROWS_OF_WIDE if wide else _ROWS_AT_ONCE, self._most)
         self._sum = SymmetricSum(matrices, columns.width)
@@ -132,8 +138,10 @@ class GramObserver:
 
     def update(self, values: Array) -> None:
         """Take in the product's input for one sample."""
-        new = self._columns.take(values, self._seen, self._most)
         self._seen += 1
+        if (self._seen - 1) % self._every:
+            return
+        new = self._columns.take(values, self._seen - 1, self._most)
         self._total += new.sum(axis=0)
         self._positions += len(new)
         if self._rows + len(new) > self._waiting.shape[1]:

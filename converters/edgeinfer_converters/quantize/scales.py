@@ -11,6 +11,7 @@ from edgeinfer_converters.quantize.histogram import Histogram, merge
 from edgeinfer_converters.quantize.operators import data_inputs, is_move
 from edgeinfer_converters.quantize.placement import Placement
 from edgeinfer_converters.quantize.ranges import Method, Ranges, choose
+from edgeinfer_converters.quantize.threads import each
 
 TFLITE_GATE = 255 / 256
 """How far a gate opens with the scale of 1/256 that LOGISTIC's 8-bit kernel is specified with."""
@@ -23,8 +24,8 @@ def choose_scales(
     groups: dict[str, list[str]] = {}
     for name in placement.tensors:
         groups.setdefault(placement.leader[name], []).append(name)
-    chosen: dict[str, Affine] = {}
-    for members in groups.values():
+
+    def shared(members: list[str]) -> Affine:
         group = frozenset(members)
         seen = merge([one for name in members for one in _histograms(view, ranges, name, group)])
         behind = activation_behind(view, members[0]) if len(members) == 1 else IDENTITY
@@ -35,8 +36,10 @@ def choose_scales(
             affine = affine_of(-SURE, SURE, form)
         if seen.minimum >= 0 and seen.maximum <= 1 and any(_is_gate(view, name) for name in members):
             affine = affine_of(0.0, TFLITE_GATE if placement.integer_results else 1.0, form)
-        chosen.update(dict.fromkeys(members, affine))
-    return chosen
+        return affine
+
+    chosen = zip(groups.values(), each(shared, groups.values()), strict=True)
+    return {name: affine for members, affine in chosen for name in members}
 
 
 def _is_gate(view: GraphView, name: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from onnx import helper
 
 from edgeinfer_converters.quantize import affordable as module
-from edgeinfer_converters.quantize.affordable import FEWEST, MOST, affordable
+from edgeinfer_converters.quantize.affordable import FEWEST, MOST, affordable, is_costly
 from tests.fixtures.graphs import GRAPHS, graph_of
 
 
@@ -28,6 +28,7 @@ def test_a_large_network_gets_what_it_can_afford(
     product = helper.make_node("Gemm", ["x", "w"], ["y"], "product")
     model = graph_of([product], (1, 12), {"w": np.ones((10, 12), np.float32)}, shape=(1, 10))
     assert affordable(model, 1000) == samples
+    assert is_costly(model) == (samples < MOST)
 
 
 def test_without_products() -> None:

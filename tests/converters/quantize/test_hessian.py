@@ -194,6 +194,23 @@ def test_few_positions_of_many_samples_are_enough_for_many_narrow_matrices(
     assert observer.result().positions == positions
 
 
+@pytest.mark.parametrize(
+    ("width", "samples", "seen"),
+    [(9, 128, 16), (64, 128, 32), (128, 128, 64), (200, 128, 128), (9, 16, 16), (9, 0, 128)],
+)
+def test_a_sparing_observer_passes_samples_over_when_it_sees_enough(
+    width: int, samples: int, seen: int
+) -> None:
+    columns = hessian.Columns(1, 1, width)
+    plain, sparing = GramObserver(columns, samples), GramObserver(columns, samples, sparing=True)
+    for _ in range(samples or 128):
+        for one in (plain, sparing):
+            one.update(np.ones((100, width), np.float32))
+    assert plain.result().positions == 64 * (samples or 128)
+    assert sparing.result().positions == 64 * seen
+    assert seen * 64 >= min(32 * width, 64 * samples)
+
+
 def test_columns_of_wide_matrices_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hessian, "_ROWS_OF_WIDE", 20)
     monkeypatch.setattr(hessian, "POSITIONS", 8)
