@@ -33,8 +33,9 @@ enough for columns no wider than NARROW where there are MANY samples, and save t
 
 NARROW, MANY = 32, 64
 
-ENOUGH_OF_EACH, ENOUGH = 16, 512
-"""Columns seen, for each number in one and at least: further samples are passed over where time is dear."""
+ENOUGH_OF_EACH, ENOUGH, AT_LEAST = 16, 512, 4
+"""Columns seen, for each number in one and at all: further samples are passed over where time is dear, though
+not more than all but one in AT_LEAST."""
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 
@@ -125,7 +126,7 @@ class GramObserver:
         few = columns.width <= NARROW and samples >= MANY and columns.groups > MANY
         self._most = FEW_POSITIONS if few else POSITIONS
         enough = max(ENOUGH_OF_EACH * columns.width, ENOUGH)
-        self._every = max(samples * self._most // enough, 1) if sparing else 1
+        self._every = min(max(samples * self._most // enough, 1), AT_LEAST) if sparing else 1
         matrices, wide = columns.groups * columns.blocks, columns.width > _WIDE
         most = max(_ROWS_OF_WIDE if wide else _ROWS_AT_ONCE, self._most)
         self._sum = SymmetricSum(matrices, columns.width)
