@@ -34,11 +34,13 @@ def channel_extremes(
 
     `total` is how many samples there are, for messages; `progress` is called with 1 after each. Several of
     them run at the same time. Raises DataError: no samples, one that does not fit, or one that leads to
-    infinity. Raises ModelError if the model cannot be run.
+    infinity; NaN inside the network may go unnoticed here, but does not when ranges are observed. Raises
+    ModelError if the model cannot be run.
     """
     view = GraphView(model)
     reduced, outputs = _reduced(model, view, names)
     session = open_session(reduced.SerializeToString(deterministic=True), pooled=False)
+    del reduced  # with all weights
 
     def look(one: tuple[int, Mapping[str, Array]]) -> list[Extremes]:
         number, sample = one

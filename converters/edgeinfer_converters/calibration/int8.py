@@ -17,6 +17,7 @@ from edgeinfer_converters.calibration.channel_extremes import channel_extremes
 from edgeinfer_converters.calibration.checkpoint import Checkpoint, key_of
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.gemms import fold_factors
+from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.rows import as_rows
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
@@ -31,6 +32,7 @@ from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
+from edgeinfer_converters.quantize.refinement import RUNS, refine_ranges
 from edgeinfer_converters.quantize.residual import MAX_COST_OF_ALL, Widening, choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import correct_biases
@@ -43,6 +45,9 @@ RANKING_SAMPLES = 4
 
 NOISE_SAMPLES = 4
 """Enough to tell a stream that carries a tenth of the noise from one that carries a hundredth."""
+
+REFINING_MACS, FEWEST_REFINING, MOST_REFINING = 8e11, 8, 64
+"""Multiply-accumulates that refining ranges may take, a minute or two, and how many samples it looks at."""
 
 _DIVIDED = ("uneven gates divided by channel", "one scale would leave many of their channels few levels")
 
@@ -73,6 +78,7 @@ class Aims:
     `on_cpu`: it runs on ONNX Runtime's own kernels, and may use what only they are good at.
     `float_share`: of the multiply-accumulates, that may stay float where rounding hurts most.
     `integer_results`: integer products write integers only, as TFLite's do.
+    `refine`: ranges are refined by the error at the outputs, where that does not take too long.
     """
 
     integer: Integer
@@ -80,6 +86,7 @@ class Aims:
     float_share: float = 0.0
     method: Method = "mse"
     integer_results: bool = False
+    refine: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +178,8 @@ def to_int8(
     give_back()
     draft = _with_islands(draft, aims, inputs, progress)
     draft = _with_streams(draft, aims, inputs)
+    if aims.refine:
+        draft = _refined(draft, aims, inputs, count, progress)
     give_back()
     quantized = quantize_int8(
         draft.graph,
@@ -222,7 +231,8 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
     if not (aims.on_cpu or aims.integer_results) or not find_streams(view, placement):
         return draft
     meter = noise_meter(draft.graph, islice(inputs(), NOISE_SAMPLES))
-    chosen = choose_streams(draft.graph, placement, _scales(draft, placement, aims), meter)
+    scales = _scales(draft, placement, aims)
+    chosen = choose_streams(draft.graph, placement, scales, meter, draft.two_part)
     reasons = tuple(
         (f"residual sum {name} in float", f"it carried {share:.0%} of the rounding noise")
         for name, share in sorted(chosen.shares.items())
@@ -232,6 +242,26 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
         return _spread(replace(draft, floats=draft.floats | chosen.adds, reasons=reasons), chosen)
     widened = draft.in_rows(chosen.float_results, chosen.two_part)
     return replace(widened, floats=widened.floats | chosen.adds, reasons=reasons)
+
+
+def _refined(draft: _Draft, aims: Aims, inputs: Inputs, count: int, progress: Progress) -> _Draft:
+    """Ranges that err least at the outputs, where there are samples and time enough to look for them."""
+    view = GraphView(draft.graph)
+    placement = place(view, draft.floats, integer_results=aims.integer_results)
+    runs = RUNS * len(placement.tensors) * max(sum(count_macs(draft.graph).values()), 1)
+    most = min(int(REFINING_MACS // max(runs, 1)), MOST_REFINING, count // 2)
+    if most < FEWEST_REFINING:
+        return draft
+    every = islice(inputs(), 0, None, count // (2 * most))
+    meter, judge = (noise_meter(draft.graph, islice(every, most)) for _ in range(2))
+    with progress(len(placement.tensors), "refining ranges") as advance:
+        scales = _scales(draft, placement, aims)
+        factors = refine_ranges(view, placement, scales, meter, judge, advance)
+    if not factors:
+        return draft
+    why = f"{len(factors)} tensors, by the error that each alone makes at the outputs"
+    ranges = replace(draft.ranges, factors=factors)
+    return replace(draft, ranges=ranges, reasons=(*draft.reasons, ("ranges refined", why)))
 
 
 def _spread(draft: _Draft, chosen: Widening) -> _Draft:

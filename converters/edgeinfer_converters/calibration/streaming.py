@@ -16,12 +16,13 @@ from edgeinfer_converters.calibration.checks import (
     numbered,
     sample_name,
 )
+from edgeinfer_converters.graph.memory import tensor_bytes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.execution import single_threaded
-from edgeinfer_converters.quantize.relay import Relay
+from edgeinfer_converters.quantize.relay import PIECE_BYTES, Relay
 from edgeinfer_converters.quantize.threads import ahead
 
-PARTS_AHEAD = 6
+PARTS_AHEAD, FEWEST_AHEAD = 6, 2
 """Of the tensors of samples, made while some are looked at: the first ones of a sample take longer to make,
 the last ones to look at."""
 
@@ -45,9 +46,9 @@ def stream(
 ) -> Iterator[Mapping[str, Array]]:
     """The values of the tensors `names`, sample by sample, those of a sample in several parts.
 
-    Each part is worth about PIECE_BYTES; let go of it before asking for the next one. Another thread makes
-    the next PARTS_AHEAD meanwhile: samples are read there, too. `progress` is called with 1 after each
-    sample. `known` samples came before these. Raises what `observe` raises.
+    Each part is worth about PIECE_BYTES, or one larger tensor; let go of it before asking for the next one.
+    Another thread makes the next ones meanwhile, PARTS_AHEAD at most: samples are read there, too. `progress`
+    is called with 1 after each sample. `known` samples came before these. Raises what `observe` raises.
     """
     return _looked_at(model, names, samples, _checked, total, progress, known)
 
@@ -83,11 +84,18 @@ def _looked_at(
             yield from run.parts(number, sample, look)
             yield None
 
-    for part in ahead(made(), PARTS_AHEAD):
+    for part in ahead(made(), _parts_ahead(model, names)):
         if part is None:
             progress(1)
         else:
             yield part
+
+
+def _parts_ahead(model: onnx.ModelProto, names: tuple[str, ...]) -> int:
+    """PARTS_AHEAD; fewer where a single tensor is larger than a part should be."""
+    sizes = tensor_bytes(GraphView(model))
+    largest = max((sizes.get(name, 0) for name in names), default=0)
+    return max(min(PARTS_AHEAD, PARTS_AHEAD * PIECE_BYTES // max(largest, 1)), FEWEST_AHEAD)
 
 
 class _Run:

@@ -25,7 +25,7 @@ from edgeinfer_converters.judging.estimate import Estimator
 from edgeinfer_converters.judging.local import local_options
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.quantize.noise import noise_meter
-from edgeinfer_converters.quantize.ranges import CHOICES, Method
+from edgeinfer_converters.quantize.ranges import CHOICES
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.shelf import Shelved
 from edgeinfer_converters.sources.source import Source
@@ -90,26 +90,21 @@ class Workshop:
         return self.data.calibration if self._calibrations else None
 
     def int8(self, float_share: float = 0.0) -> Int8Model:
-        """The int8 or mixed model; with high effort the best of one for each rule for ranges.
+        """The int8 or mixed model; with high effort the best of several.
 
         Raises DataError without calibration data.
         """
-        calibration, samples = self.calibration(divide=not float_share), self._samples()
         aims = self._aims(float_share)
-        made = {
-            method: to_int8(
-                calibration,
-                partial(inputs_of, samples),
-                len(samples),
-                replace(aims, method=method),
-                counted,
-            )
-            for method in (sorted(CHOICES) if self.effort == "high" else [aims.method])
-        }
-        return made[aims.method] if len(made) == 1 else self._least_noisy(made)
+        return self._least_noisy(aims) if self.effort == "high" else self._quantized(aims)
 
-    def _least_noisy(self, made: Mapping[Method, Int8Model]) -> Int8Model:
-        """The model with the least noise on samples that nothing was learnt from."""
+    def _quantized(self, aims: Aims) -> Int8Model:
+        calibration, samples = self.calibration(divide=not aims.float_share), self._samples()
+        return to_int8(calibration, partial(inputs_of, samples), len(samples), aims, counted)
+
+    def _least_noisy(self, aims: Aims) -> Int8Model:
+        """Of a model for each rule for ranges, and one more with the ranges of the best of them refined, that
+        with the least noise on samples that nothing was learnt from."""
+        made = {method: self._quantized(replace(aims, method=method)) for method in sorted(CHOICES)}
         graph = self.graph
         if graph is None:
             raise AssertionError("there are models made of it")
@@ -117,8 +112,13 @@ class Workshop:
         meter = noise_meter(graph, held_out)
         noise = {method: meter.of_model(one.quantized) for method, one in made.items()}
         best = min(noise, key=lambda method: (noise[method], method))
+        chosen = made.pop(best)
+        made.clear()
+        refined = self._quantized(replace(aims, method=best, refine=True))
+        if meter.of_model(refined.quantized) < noise[best]:
+            chosen = refined
         why = f"of {len(noise)} rules the one with the least noise at the outputs, on verification data"
-        return replace(made[best], reasons=((f"ranges by {best}", why), *made[best].reasons))
+        return replace(chosen, reasons=((f"ranges by {best}", why), *chosen.reasons))
 
     def calibration(self, *, divide: bool = True) -> Calibration:
         """What calibration has learnt, once; `divide` as in `calibrate`. Raises DataError without data."""

@@ -15,7 +15,7 @@ from edgeinfer_converters.graph.weights import outlined
 from edgeinfer_converters.quantize.pair import Half, copied, waiting_bytes
 from edgeinfer_converters.quantize.segments import Values
 
-MEMORY_BYTES = 64_000_000
+MEMORY_BYTES = 256_000_000
 
 SQUASHING = frozenset({"LogSoftmax", "Sigmoid", "Softmax"})
 """What may follow the numbers that matter: differences are measured before it."""

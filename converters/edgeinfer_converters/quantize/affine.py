@@ -76,6 +76,15 @@ def affine_of(low: float, high: float, form: Form) -> Affine:
     return Affine(scale, max(form.low, min(form.high, zero_point)), form)
 
 
+def stretched(affine: Affine, factor: float) -> Affine:
+    """The affine form of a range `factor` times as wide."""
+    if factor == 1.0:
+        return affine
+    form = affine.form
+    low, high = ((bound - affine.zero_point) * affine.scale for bound in (form.low, form.high))
+    return affine_of(low * factor, high * factor, form)
+
+
 def normal_scale(scale: float) -> float:
     """The float32 value of a scale that is neither zero nor denormal."""
     return float(np.float32(max(scale, SMALLEST_SCALE))) if scale > 0 else 1.0

@@ -33,9 +33,11 @@ enough for columns no wider than NARROW where there are MANY samples, and save t
 
 NARROW, MANY = 32, 64
 
-ENOUGH_OF_EACH, ENOUGH, AT_LEAST = 16, 512, 4
-"""Columns seen, for each number in one and at all: further samples are passed over where time is dear, though
-not more than all but one in AT_LEAST."""
+ENOUGH_OF_EACH, ENOUGH = 16, 512
+"""Columns seen, for each number in one and at least: further samples are passed over where time is dear."""
+
+EVERY_AT_MOST = 4
+"""At least one sample in so many is looked at."""
 
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 
@@ -95,6 +97,10 @@ class Columns:
         columns = self._windows.take(values, offset, most) if self.kernel else _rows(values, offset, most)
         return columns.reshape(len(columns), self.groups * self.blocks, self.width)
 
+    def count(self, shape: Shape) -> int:
+        """How many columns there are in an input of this shape."""
+        return self._windows.count(shape) if self.kernel else math.prod(shape[:-1])
+
     def results(self, values: Array, offset: int, most: int = POSITIONS) -> Array:
         """Of the product's output what `take` takes of its input, (rows, groups, outputs of a group)."""
         by_position = np.moveaxis(values, 1, -1) if self.kernel else values
@@ -125,8 +131,8 @@ class GramObserver:
         self._columns = columns
         few = columns.width <= NARROW and samples >= MANY and columns.groups > MANY
         self._most = FEW_POSITIONS if few else POSITIONS
-        enough = max(ENOUGH_OF_EACH * columns.width, ENOUGH)
-        self._every = min(max(samples * self._most // enough, 1), AT_LEAST) if sparing else 1
+        self._samples = samples if sparing else 0
+        self._every = 0
         matrices, wide = columns.groups * columns.blocks, columns.width > _WIDE
         most = max(_ROWS_OF_WIDE if wide else _ROWS_AT_ONCE, self._most)
         self._sum = SymmetricSum(matrices, columns.width)
@@ -139,16 +145,24 @@ class GramObserver:
 
     def update(self, values: Array) -> None:
         """Take in the product's input for one sample."""
+        self._every = self._every or self._enough_of(values)
+        number, left = divmod(self._seen, self._every)
         self._seen += 1
-        if (self._seen - 1) % self._every:
+        if left:
             return
-        new = self._columns.take(values, self._seen - 1, self._most)
+        new = self._columns.take(values, number, self._most)
         self._total += new.sum(axis=0)
         self._positions += len(new)
         if self._rows + len(new) > self._waiting.shape[1]:
             self._add()
         self._waiting[:, self._rows : self._rows + len(new)] = new.transpose(1, 0, 2)
         self._rows += len(new)
+
+    def _enough_of(self, values: Array) -> int:
+        """One in how many samples like this one is enough."""
+        columns = self._samples * min(self._columns.count(values.shape), self._most)
+        enough = max(ENOUGH_OF_EACH * self._columns.width, ENOUGH)
+        return min(max(columns // enough, 1), EVERY_AT_MOST)
 
     def result(self) -> Gram:
         """The mean over all columns seen."""
@@ -164,7 +178,7 @@ class GramObserver:
     def state(self) -> Mapping[str, Array]:
         """All that the observer knows, columns that wait included: sums are added up in the same order."""
         waiting = self._waiting[:, : self._rows].copy()
-        counts = np.array([self._positions, self._seen], np.int64)
+        counts = np.array([self._positions, self._seen, self._every], np.int64)
         strips = {f"strip{index}": strip for index, strip in enumerate(self._sum.strips)}
         return {"counts": counts, "total": self._total, "waiting": waiting, **strips}
 
@@ -174,7 +188,7 @@ class GramObserver:
         if {name: array.dtype for name, array in state.items()} != {k: v.dtype for k, v in now.items()}:
             raise ValueError("not the arrays of a Gram matrix")
         counts, total, waiting = state["counts"], state["total"], state["waiting"]
-        if counts.shape != (2,) or counts.min() < 0:
+        if counts.shape != (3,) or counts.min() < 0:
             raise ValueError("not the counts of a Gram matrix")
         fits = waiting.ndim == 3 and waiting.shape[::2] == self._total.shape
         if total.shape != self._total.shape or not fits or waiting.shape[1] > self._waiting.shape[1]:
@@ -182,7 +196,7 @@ class GramObserver:
         if not all(np.isfinite(array).all() for array in state.values()):
             raise ValueError("there are columns with NaN or infinity")
         self._sum.restore([state[f"strip{index}"] for index in range(len(self._sum.strips))])
-        self._positions, self._seen = map(int, counts)
+        self._positions, self._seen, self._every = map(int, counts)
         self._total, self._rows = total, waiting.shape[1]
         self._waiting[:, : self._rows] = waiting
 

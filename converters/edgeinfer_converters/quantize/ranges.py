@@ -33,12 +33,14 @@ class Ranges:
 
     `grams`: what the inputs of products looked like, by node name; empty where nobody asked.
     `channels`: the extremes of each channel of the tensors that may get a scale for each.
+    `factors`: by which the range that a rule chooses is to be multiplied, by tensor, see `refinement`.
     """
 
     histograms: Mapping[str, Histogram]
     samples: int
     grams: Mapping[str, Gram] = field(default_factory=dict)
     channels: Mapping[str, Extremes] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
 
 
 def choose(

@@ -81,9 +81,14 @@ def stream_terms(view: GraphView) -> tuple[str, ...]:
 
 
 def choose_streams(
-    model: onnx.ModelProto, placement: Placement, scales: Mapping[str, Affine], meter: NoiseMeter
+    model: onnx.ModelProto,
+    placement: Placement,
+    scales: Mapping[str, Affine],
+    meter: NoiseMeter,
+    two_part: frozenset[str] = frozenset(),
 ) -> Widening:
-    """The streams that are worth it, by their measured share of the noise."""
+    """The streams that are worth it, by their measured share of the noise. Products in `two_part` take their
+    inputs in two parts already: what they cost is spent."""
     view = GraphView(model)
     streams = find_streams(view, placement)
     whole = meter.of(scales) if streams else 0.0
@@ -94,9 +99,10 @@ def choose_streams(
     noise = meter.of_each([_of_stream(one, scales) for one in streams])
     shares = {one.add: alone / whole for one, alone in zip(streams, noise, strict=True)}
     costs = {one.add: sum(macs[name] for name in one.readers) / total for one in streams}
+    before = sum(macs.get(name, 0) for name in two_part) / total
     chosen: list[Stream] = []
     for one in sorted(streams, key=lambda stream: (-shares[stream.add], stream.add)):
-        spent = math.fsum(costs[other.add] for other in chosen)
+        spent = math.fsum([before, *(costs[other.add] for other in chosen)])
         if shares[one.add] < MIN_SHARE or costs[one.add] > MAX_COST:
             continue
         if spent + costs[one.add] <= MAX_COST_OF_ALL:

@@ -6,7 +6,7 @@ from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
 from edgeinfer_converters.quantize.activations import IDENTITY, SURE, activation_behind
-from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
+from edgeinfer_converters.quantize.affine import Affine, Form, affine_of, stretched
 from edgeinfer_converters.quantize.histogram import Histogram, merge
 from edgeinfer_converters.quantize.operators import data_inputs, is_move
 from edgeinfer_converters.quantize.placement import Placement
@@ -31,7 +31,8 @@ def choose_scales(
         behind = activation_behind(view, members[0]) if len(members) == 1 else IDENTITY
         # What the model says is not clipped: TFLite files have nine bits for it (`tflite.finer`).
         rule: Method = "minmax" if members[0] in placement.finals else method
-        affine = choose(seen, form, rule, behind)
+        factor = next((ranges.factors[name] for name in members if name in ranges.factors), 1.0)
+        affine = stretched(choose(seen, form, rule, behind), factor)
         if members[0] in placement.finals and _is_logit(view, members[0]):
             affine = affine_of(-SURE, SURE, form)
         if seen.minimum >= 0 and seen.maximum <= 1 and any(_is_gate(view, name) for name in members):

@@ -14,6 +14,9 @@ from edgeinfer.frames import Array
 _SMALL = 2
 """A plane with so many times as many elements as are taken, at most, is small."""
 
+_APART = 7
+"""How far apart neighbouring samples look, at least."""
+
 Indices = npt.NDArray[np.intp]
 
 
@@ -37,7 +40,7 @@ class Windows:
         `offset` moves the choice, see `spread`.
         """
         batch, channels, *plane = values.shape
-        start = offset % step_of(math.prod((batch, *self._grid(plane))), most)
+        start = offset % step_of(self.count(values.shape), most)
         index, outside = _places(self, (batch, *plane), start, most)
         # Only what is needed is gathered: padding the whole input takes longer than all the rest.
         flat = np.moveaxis(values, 1, 0).reshape(channels, -1)
@@ -51,6 +54,11 @@ class Windows:
         if outside is not None:
             found[:, outside] = 0.0
         return found.reshape(channels, *index.shape).transpose(1, 0, 2)
+
+    def count(self, shape: tuple[int, ...]) -> int:
+        """How many windows there are in an input of this shape."""
+        batch, _, *plane = shape
+        return math.prod((batch, *self._grid(plane)))
 
     def _grid(self, plane: list[int]) -> tuple[int, ...]:
         """How many positions along each axis the kernel takes."""
@@ -94,8 +102,9 @@ def spread(count: int, offset: int, most: int) -> Indices:
     if count <= most:
         return np.arange(count)
     distance = step_of(count, most)
-    # A step of 7 in the start: neighbouring samples look at other rows and columns of the picture.
-    return (np.arange(most) * distance + (offset * 7) % distance) % count
+    # Neighbouring samples look at other rows and columns of the picture, and all of them in the end.
+    step = next(one for one in range(_APART, _APART + distance + 1) if math.gcd(one, distance) == 1)
+    return (np.arange(most) * distance + (offset * step) % distance) % count
 
 
 def step_of(count: int, most: int) -> int:

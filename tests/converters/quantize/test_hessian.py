@@ -195,20 +195,45 @@ def test_few_positions_of_many_samples_are_enough_for_many_narrow_matrices(
 
 
 @pytest.mark.parametrize(
-    ("width", "samples", "seen"),
-    [(9, 128, 32), (64, 128, 32), (200, 128, 64), (400, 128, 128), (9, 16, 8), (9, 0, 128)],
+    ("width", "rows", "samples", "seen"),
+    [
+        (9, 100, 128, 32),
+        (64, 100, 128, 32),
+        (200, 100, 128, 64),
+        (400, 100, 128, 128),
+        (9, 100, 16, 8),
+        (9, 100, 0, 128),
+        (64, 1, 128, 128),
+        (64, 1, 2048, 1024),
+    ],
 )
 def test_a_sparing_observer_passes_samples_over_when_it_sees_enough(
-    width: int, samples: int, seen: int
+    width: int, rows: int, samples: int, seen: int
 ) -> None:
     columns = hessian.Columns(1, 1, width)
     plain, sparing = GramObserver(columns, samples), GramObserver(columns, samples, sparing=True)
     for _ in range(samples or 128):
         for one in (plain, sparing):
-            one.update(np.ones((100, width), np.float32))
-    assert plain.result().positions == 64 * (samples or 128)
-    assert sparing.result().positions == 64 * seen
-    assert seen * 64 >= min(16 * width, 64 * samples)
+            one.update(np.ones((rows, width), np.float32))
+    of_each = min(rows, 64)
+    assert plain.result().positions == of_each * (samples or 128)
+    assert sparing.result().positions == of_each * seen
+
+
+def test_a_sparing_observer_goes_on_as_it_began() -> None:
+    rng = np.random.default_rng(0)
+    samples = [rng.normal(size=(100, 9)).astype(np.float32) for _ in range(64)]
+    columns = hessian.Columns(1, 1, 9)
+    whole, first, second = (GramObserver(columns, 64, sparing=True) for _ in range(3))
+    for one in samples:
+        whole.update(one)
+    for one in samples[:9]:
+        first.update(one)
+    second.restore(first.state())
+    for one in samples[9:]:
+        second.update(one)
+    np.testing.assert_array_equal(second.result().matrices, whole.result().matrices)
+    assert second.result().positions == whole.result().positions
 
 
 def test_columns_of_wide_matrices_wait_for_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,9 +317,9 @@ def test_a_restored_observer_goes_on_to_the_same_bits(stop: int) -> None:
 @pytest.mark.parametrize(
     ("name", "array"),
     [
-        ("counts", np.array([40, -1], np.int64)),
-        ("counts", np.array([40], np.int64)),
-        ("counts", np.array([40.0, 1.0])),
+        ("counts", np.array([40, -1, 1], np.int64)),
+        ("counts", np.array([40, 1], np.int64)),
+        ("counts", np.array([40.0, 1.0, 1.0])),
         ("total", np.zeros((4, 5))),
         ("total", np.full((4, 4), np.nan)),
         ("waiting", np.zeros((4, 1, 5), np.float32)),

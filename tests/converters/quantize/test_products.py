@@ -62,12 +62,13 @@ def test_reduced_ranges_stay_within_half() -> None:
 
 
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = bottlenecks(3)
+    model = add_biases(bottlenecks(3))
     ranges = observe(model, samples_of(model), total=16, progress=lambda _: None, grams=True)
     view, integer = GraphView(model), Integer(activation="int8")
     placement = place(view, frozenset())
     scales = choose_scales(view, placement, ranges, activation_form(integer), "mse")
     found = []
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
     for number in (1, 2):
         monkeypatch.setattr(threads, "THREADS", number)
         found.append(fit_products(view, placement.nodes, scales, integer, ranges.grams))
@@ -75,3 +76,6 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, one in found[0].items():
         np.testing.assert_array_equal(one.weights.stored, found[1][name].weights.stored)
         np.testing.assert_array_equal(one.weights.scales, found[1][name].weights.scales)
+        assert one.bias is not None
+        assert found[1][name].bias is not None
+        np.testing.assert_array_equal(one.bias, found[1][name].bias)

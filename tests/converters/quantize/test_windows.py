@@ -95,3 +95,14 @@ def test_positions_are_few_and_different(count: int, offset: int, most: int) -> 
 @pytest.mark.parametrize(("offset", "first"), [(0, 0), (1, 7), (2, 4)])
 def test_another_offset_begins_elsewhere(offset: int, first: int) -> None:
     assert spread(110, offset, 11)[0] == first % 10
+
+
+@pytest.mark.parametrize("most", [16, 64])
+@pytest.mark.parametrize("side", [14, 20, 28, 56, 112, 160])
+def test_many_samples_see_all_columns_alike(side: int, most: int) -> None:
+    seen = np.zeros(side)
+    samples = 4 * side * side // most
+    for offset in range(samples):
+        np.add.at(seen, spread(side * side, offset, most) % side, 1)
+    assert seen.max() < 1.3 * seen.mean()
+    assert seen.min() > 0.7 * seen.mean()
