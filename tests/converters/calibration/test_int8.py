@@ -146,3 +146,14 @@ def test_gates_are_divided_only_where_that_is_wanted(monkeypatch: pytest.MonkeyP
         made = to_int8(found, inputs, 8, Aims(FORMS["u8"]), Steps())
         assert [what for what, _ in made.reasons] == ["uneven gates divided by channel"] * divide
         assert (found.graph.doc_string == "divided") == divide
+
+
+def test_refining_ranges_needs_samples_to_judge_on() -> None:
+    model = GRAPHS["residual"]()
+    plain, refining = Aims(FORMS["s8"]), Aims(FORMS["s8"], refine=True)
+    for count, looked in ((15, False), (40, True)):
+        steps = Steps()
+        refined = int8_of(model, count, refining, steps)
+        assert ("refining ranges" in steps.seen) == looked
+        if not looked:
+            assert refined == int8_of(model, count, plain, Steps())

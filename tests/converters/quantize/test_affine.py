@@ -19,6 +19,7 @@ from edgeinfer_converters.quantize.affine import (
     affine_of,
     clamps_like,
     normal_scale,
+    stretched,
 )
 from tests.fixtures.models import model_of
 
@@ -104,3 +105,15 @@ def test_the_form_that_a_profile_asks_for() -> None:
     assert (activation_form(integer).low, activation_form(integer).high) == (-127, 127)
     plain = activation_form(Integer(activation="uint8"))
     assert (plain.low, plain.high) == (0, 255)
+
+
+@given(low=st.floats(-1e3, -1e-3), high=st.floats(1e-3, 1e3), factor=st.floats(0.5, 2))
+@pytest.mark.parametrize("form", FORMS, ids=repr)
+def test_a_stretched_range_is_as_many_times_as_wide(
+    form: Form, low: float, high: float, factor: float
+) -> None:
+    affine = affine_of(low, high, form)
+    wider = stretched(affine, factor)
+    assert wider.scale == pytest.approx(affine.scale * factor, rel=1e-5)
+    assert abs(wider.zero_point - affine.zero_point) <= 1
+    assert stretched(affine, 1.0) is affine
