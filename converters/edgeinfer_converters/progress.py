@@ -16,10 +16,10 @@ _CLEAR_LINE = "\r\x1b[K"
 
 
 @contextlib.contextmanager
-def counted(total: int, step: str) -> Iterator[Callable[[int], None]]:
-    """A function to call with the number of samples done since the last call."""
+def counted(total: int, step: str, unit: str = "samples") -> Iterator[Callable[[int], None]]:
+    """A function to call with the number of samples, or what `unit` says, done since the last call."""
     if not sys.stderr.isatty():
-        announce(f"{step} ({total} samples)")
+        announce(f"{step} ({total} {unit})")
         yield lambda _: None
         return
     from tqdm import tqdm

@@ -22,8 +22,13 @@ def test_plain_lines_where_nobody_watches(capsys: pytest.CaptureFixture[str]) ->
     assert list(track("abc", 3, "calibrating")) == ["a", "b", "c"]
     with counted(5, "verifying") as advance:
         advance(1)
+    with counted(7, "ranking", "tensors"):
+        pass
     captured = capsys.readouterr()
-    assert captured.err == "reading …\ncalibrating (3 samples) …\nverifying (5 samples) …\n"
+    assert (
+        captured.err
+        == "reading …\ncalibrating (3 samples) …\nverifying (5 samples) …\nranking (7 tensors) …\n"
+    )
     assert captured.out == ""
 
 

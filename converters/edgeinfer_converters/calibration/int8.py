@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import onnx
 
@@ -54,8 +55,14 @@ _DIVIDED = ("uneven gates divided by channel", "one scale would leave many of th
 Inputs = Callable[[], Iterable[Mapping[str, Array]]]
 """The calibration samples, each time from the beginning."""
 
-Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""Given the number of samples and the name of a step: a context with a function that counts them."""
+
+class Progress(Protocol):
+    """How far a step is."""
+
+    def __call__(
+        self, total: int, step: str, unit: str = ..., /
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """Given the number of samples, or of what `unit` says: a context with a function that counts them."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +217,7 @@ def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress)
         return draft
     meter = noise_meter(draft.graph, islice(inputs(), RANKING_SAMPLES))
     scales = _scales(draft, placement, aims)
-    with progress(count_tensors(draft.graph, draft.floats), "ranking tensors") as advance:
+    with progress(count_tensors(draft.graph, draft.floats), "ranking tensors", "tensors") as advance:
         extra = MAX_COST_OF_ALL if aims.on_cpu and not aims.integer_results else 0.0
         found = choose_islands(
             draft.graph, draft.floats, scales, meter, aims.float_share, advance, max_extra=extra
@@ -254,7 +261,7 @@ def _refined(draft: _Draft, aims: Aims, inputs: Inputs, count: int, progress: Pr
         return draft
     every = islice(inputs(), 0, None, count // (2 * most))
     meter, judge = (noise_meter(draft.graph, islice(every, most)) for _ in range(2))
-    with progress(len(placement.tensors), "refining ranges") as advance:
+    with progress(len(placement.tensors), "refining ranges", "tensors") as advance:
         scales = _scales(draft, placement, aims)
         factors = refine_ranges(view, placement, scales, meter, judge, advance)
     if not factors:

@@ -38,7 +38,7 @@ class Steps:
         self.seen: dict[str, int] = {}
 
     @contextlib.contextmanager
-    def __call__(self, total: int, step: str) -> Iterator[Callable[[int], None]]:
+    def __call__(self, total: int, step: str, unit: str = "samples") -> Iterator[Callable[[int], None]]:
         self.seen[step] = total
         yield lambda _: None
 

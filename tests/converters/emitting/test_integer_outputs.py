@@ -20,7 +20,7 @@ CONSTANTS: Arrays = {"s": np.array(0.02, np.float32), "z": np.array(0, np.int8)}
 
 
 @contextmanager
-def no_progress(_: int, step: str) -> Iterator[Any]:
+def no_progress(_: int, step: str, unit: str = "") -> Iterator[Any]:
     assert step == "ranges of outputs"
     yield lambda _: None
 
