@@ -13,9 +13,10 @@ from edgeinfer_converters.calibration.resume import Resumable
 from edgeinfer_converters.calibration.streaming import Bounded, bounded_stream
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affordable import is_costly
+from edgeinfer_converters.quantize.columns import columns_of
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.extremes import ChannelObserver
-from edgeinfer_converters.quantize.hessian import GramObserver, Grams, columns_of
+from edgeinfer_converters.quantize.hessian import GramObserver, Grams
 from edgeinfer_converters.quantize.observers import HistogramObserver
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges

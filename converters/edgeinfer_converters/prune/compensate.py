@@ -33,7 +33,7 @@ from edgeinfer_converters.prune.moments import (
 )
 from edgeinfer_converters.prune.ridge import Fit, fit, fit_at, fit_roughly
 from edgeinfer_converters.prune.targets import Target, targets_of
-from edgeinfer_converters.quantize.hessian import as_rows, from_rows
+from edgeinfer_converters.quantize.columns import as_rows, from_rows
 from edgeinfer_converters.quantize.operators import bias_input
 from edgeinfer_converters.quantize.pair import Half, Pair, Samples
 from edgeinfer_converters.quantize.segments import Values

@@ -19,7 +19,8 @@ from edgeinfer_converters.prune.elimination import Elimination, Indices
 from edgeinfer_converters.prune.importance import Reader, damped_gram_of
 from edgeinfer_converters.prune.moments import Floats
 from edgeinfer_converters.prune.probe import Probe
-from edgeinfer_converters.quantize.hessian import Gram, from_rows
+from edgeinfer_converters.quantize.columns import from_rows
+from edgeinfer_converters.quantize.hessian import Gram
 
 PARTS = (0.1, 0.3, 0.7)
 """Of a group's channels, removed for a measurement."""

@@ -14,14 +14,8 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.elimination import Consumer, Elimination, Indices, damped, eliminate
 from edgeinfer_converters.prune.groups import Group, Lane
 from edgeinfer_converters.prune.moments import Floats
-from edgeinfer_converters.quantize.hessian import (
-    Columns,
-    Gram,
-    GramObserver,
-    Grams,
-    as_rows,
-    columns_of,
-)
+from edgeinfer_converters.quantize.columns import Columns, as_rows, columns_of
+from edgeinfer_converters.quantize.hessian import Gram, GramObserver, Grams
 from edgeinfer_converters.quantize.operators import bias_input
 
 

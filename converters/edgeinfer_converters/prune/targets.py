@@ -10,7 +10,7 @@ import onnx
 
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.elimination import Indices
-from edgeinfer_converters.quantize.hessian import Columns, columns_of
+from edgeinfer_converters.quantize.columns import Columns, columns_of
 from edgeinfer_converters.quantize.operators import PRODUCTS, bias_input, clamp_bounds
 
 UNCUT = 1 << 30

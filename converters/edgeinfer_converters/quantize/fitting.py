@@ -9,7 +9,8 @@ import numpy.typing as npt
 import onnx
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.quantize.hessian import Columns, Gram, as_rows, from_rows
+from edgeinfer_converters.quantize.columns import Columns, as_rows, from_rows
+from edgeinfer_converters.quantize.hessian import Gram
 from edgeinfer_converters.quantize.rounding import output_error, round_to_output
 from edgeinfer_converters.quantize.weights import FITS, IntegerWeights, plain_scales, representable
 

@@ -12,9 +12,10 @@ from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affine import Affine
+from edgeinfer_converters.quantize.columns import columns_of
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.fitting import fit_weights
-from edgeinfer_converters.quantize.hessian import Gram, columns_of
+from edgeinfer_converters.quantize.hessian import Gram
 from edgeinfer_converters.quantize.operators import PRODUCTS, bias_input, channel_axis, weight_input
 from edgeinfer_converters.quantize.threads import each
 from edgeinfer_converters.quantize.weights import (

@@ -21,7 +21,7 @@ from edgeinfer_converters.prune.importance import (
     rank,
     readers_of,
 )
-from edgeinfer_converters.quantize import hessian
+from edgeinfer_converters.quantize import columns as columns_module
 from tests.fixtures.graphs import conv, filters, graph_of, run, samples_of
 from tests.fixtures.pruning import grouping_of, only
 
@@ -68,7 +68,7 @@ def test_a_copy_of_a_channel_goes_first() -> None:
 @pytest.mark.parametrize("widest", [1152, 36])
 def test_columns_are_those_of_the_channels(widest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a channel's columns the product gives what it gives when the channel is zero."""
-    monkeypatch.setattr(hessian, "MAX_WIDTH", widest)
+    monkeypatch.setattr(columns_module, "MAX_WIDTH", widest)
     model = relu_between(filters(8, 4), filters(4, 8, seed=1))
     view = GraphView(model)
     (reader,) = readers_of(view, grouping_of(model).groups[0])

@@ -7,8 +7,9 @@ import onnx
 import pytest
 from onnx import helper
 
+from edgeinfer_converters.quantize.columns import Columns
 from edgeinfer_converters.quantize.fitting import fit_weights
-from edgeinfer_converters.quantize.hessian import Columns, Gram, GramObserver
+from edgeinfer_converters.quantize.hessian import Gram, GramObserver
 from edgeinfer_converters.quantize.weights import quantize_weights
 
 CONV = helper.make_node("Conv", ["x", "w", "b"], ["y"], "conv")
