@@ -259,8 +259,10 @@ def _refined(draft: _Draft, aims: Aims, inputs: Inputs, count: int, progress: Pr
     most = min(int(REFINING_MACS // max(runs, 1)), MOST_REFINING, count // 2)
     if most < FEWEST_REFINING:
         return draft
-    every = islice(inputs(), 0, None, count // (2 * most))
-    meter, judge = (noise_meter(draft.graph, islice(every, most)) for _ in range(2))
+    # In turns: samples of a kind often come together.
+    step = count // (2 * most)
+    every = (islice(inputs(), start, None, 2 * step) for start in (0, step))
+    meter, judge = (noise_meter(draft.graph, islice(one, most)) for one in every)
     with progress(len(placement.tensors), "refining ranges", "tensors") as advance:
         scales = _scales(draft, placement, aims)
         factors = refine_ranges(view, placement, scales, meter, judge, advance)
