@@ -65,7 +65,7 @@ def choose_islands(
     placement = place(view, floats)
     whole = meter.of(scales)
     gains = {}
-    for leader, members in _groups(placement).items():
+    for leader, members in placement.groups().items():
         noise = meter.of({name: scales[name] for name in members})
         gains[leader] = noise / whole if whole else 0.0
         progress(1)
@@ -78,14 +78,7 @@ def choose_islands(
 
 def count_tensors(model: onnx.ModelProto, floats: frozenset[str]) -> int:
     """How many tensors `choose_islands` measures."""
-    return len(_groups(place(GraphView(model), floats)))
-
-
-def _groups(placement: Placement) -> Mapping[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name in placement.tensors:
-        groups.setdefault(placement.leader[name], []).append(name)
-    return groups
+    return len(place(GraphView(model), floats).groups())
 
 
 def _takers(
@@ -96,7 +89,7 @@ def _takers(
     budget: float,
 ) -> Mapping[str, frozenset[str]]:
     """For the noisiest groups the products that take them in two parts, the best gains for the cost first."""
-    groups = _groups(placement)
+    groups = placement.groups()
     readers = {
         leader: _pointwise_readers(view, placement, groups[leader])
         for leader, gain in gains.items()
@@ -119,7 +112,7 @@ def _greedy(
     macs: Mapping[str, int],
     budget: float,
 ) -> Islands:
-    groups = _groups(placement)
+    groups = placement.groups()
     makers = {leader: _pointwise_makers(view, placement, members) for leader, members in groups.items()}
     floats = {
         leader: _around(view, placement, members) - makers[leader] - takers.get(leader, frozenset())

@@ -18,7 +18,7 @@ import onnx
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.segments import Cut, Runner, Values
-from edgeinfer_converters.quantize.threads import crew, each
+from edgeinfer_converters.quantize.threads import each
 from edgeinfer_converters.quantize.timeline import Timeline
 
 _WORTHWHILE, _WORTHWHILE_TO_KEEP, _WORTHWHILE_FOR_ALL = 4, 2, 1.5
@@ -106,16 +106,18 @@ class Pair:
         return int(np.clip(self._memory_bytes // size, 2, self._count))
 
     def _fill(self, ends: Sequence[int], count: int) -> None:
+        self.waiting = []  # there is no room for both
         runners = [half.runner(0, end) for half, end in zip(self.halves, ends, strict=True)]
         needed = self._needed(ends)
 
-        def both(one: Mapping[str, Array]) -> list[Values]:
-            return list(workers.each(lambda side: copied(needed[side], dict(one), runners[side]), (0, 1)))
+        def run(job: tuple[Mapping[str, Array], int]) -> Values:
+            sample, side = job
+            return copied(needed[side], dict(sample), runners[side])
 
-        self.waiting = []  # there is no room for both
-        # A thread for each half, not for each sample: a session keeps memory for all its runs at a time.
-        with crew() as workers:
-            self.waiting = [both(one) for one in islice(self._samples(), count)]
+        # Both halves of a sample, one after the other: whichever thread is free takes the next one.
+        jobs = ((sample, side) for sample in islice(self._samples(), count) for side in (0, 1))
+        made = each(run, jobs)
+        self.waiting = [[one, next(made)] for one in made]
 
     def _run(self, ends: Sequence[int]) -> None:
         needed = self._needed(ends)

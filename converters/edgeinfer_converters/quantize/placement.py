@@ -50,6 +50,13 @@ class Placement:
     finals: frozenset[str] = frozenset()
     integer_results: bool = False
 
+    def groups(self) -> Mapping[str, list[str]]:
+        """The quantized tensors that share a scale, by their leader."""
+        groups: dict[str, list[str]] = {}
+        for name in self.tensors:
+            groups.setdefault(self.leader[name], []).append(name)
+        return groups
+
 
 def place(
     view: GraphView, exclude: frozenset[str] = frozenset(), *, integer_results: bool = False

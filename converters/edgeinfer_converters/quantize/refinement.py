@@ -60,7 +60,7 @@ class _Search:
 
     def factors(self, progress: Callable[[int], None]) -> Mapping[str, float]:
         """The best factor of each tensor whose noise matters, by itself."""
-        groups = [one for one in self._groups() if self.placement.finals.isdisjoint(one)]
+        groups = [one for one in self.placement.groups().values() if self.placement.finals.isdisjoint(one)]
         alone = list(each(self._noise, groups))
         least = LEAST_SHARE * sum(alone)
         noisy = [(one, noise) for one, noise in zip(groups, alone, strict=True) if noise > least]
@@ -70,13 +70,6 @@ class _Search:
             found |= dict.fromkeys(group, factor)
             progress(len(group))
         return {name: factor for name, factor in found.items() if factor != 1.0}
-
-    def _groups(self) -> list[Sequence[str]]:
-        """Tensors that share a scale."""
-        groups: dict[str, list[str]] = {}
-        for name in self.placement.tensors:
-            groups.setdefault(self.placement.leader[name], []).append(name)
-        return list(groups.values())
 
     def _noise(self, group: Sequence[str], factor: float = 1.0) -> float:
         return self.meter.of({name: stretched(self.scales[name], factor) for name in group})

@@ -21,9 +21,6 @@ def choose_scales(
     view: GraphView, placement: Placement, ranges: Ranges, form: Form, method: Method
 ) -> dict[str, Affine]:
     """Scale and zero point by tensor. Raises ModelError if `ranges` is of another graph."""
-    groups: dict[str, list[str]] = {}
-    for name in placement.tensors:
-        groups.setdefault(placement.leader[name], []).append(name)
 
     def shared(members: list[str]) -> Affine:
         group = frozenset(members)
@@ -39,7 +36,8 @@ def choose_scales(
             affine = affine_of(0.0, TFLITE_GATE if placement.integer_results else 1.0, form)
         return affine
 
-    chosen = zip(groups.values(), each(shared, groups.values()), strict=True)
+    groups = placement.groups().values()
+    chosen = zip(groups, each(shared, groups), strict=True)
     return {name: affine for members, affine in chosen for name in members}
 
 

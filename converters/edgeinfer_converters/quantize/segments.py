@@ -137,15 +137,18 @@ def _dequantized(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
 
 def _extracted(cut: Cut) -> bytes:
     whole = cut.timeline.model
+    # Without weights at first: to make a model of a graph copies all of it.
     graph = helper.make_graph(
         cut.nodes,
         "piece",
         [cut.timeline.kinds[name] for name in cut.inputs],
         [helper.make_empty_tensor_value_info(name) for name in cut.outputs],
-        [_valued(cut, tensor) for tensor in whole.graph.initializer if tensor.name in cut.read],
         sparse_initializer=whole.graph.sparse_initializer,
     )
     model = helper.make_model(graph, opset_imports=whole.opset_import, ir_version=whole.ir_version)
+    model.graph.initializer.extend(
+        _valued(cut, tensor) for tensor in whole.graph.initializer if tensor.name in cut.read
+    )
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 

@@ -26,11 +26,8 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, ...], dict]] = {
 }
 
 
-def run(model: object, x: np.ndarray) -> np.ndarray:
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(),  # type: ignore[attr-defined]  # a model
-        providers=["CPUExecutionProvider"],
-    )
+def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": x})[0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import onnx
 import pytest
@@ -54,7 +56,7 @@ def divided_of(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 @pytest.mark.parametrize("activation", ["uint8", "int8"])
-def test_channels_that_differ(activation: str) -> None:
+def test_channels_that_differ(activation: Literal["int8", "uint8"]) -> None:
     """Between those that need floats and those that one scale suits: better, and all in integers."""
     model = gated(UNEVEN)
     assert open_gates(model, ranges_of(model))[1] == frozenset()
@@ -62,7 +64,7 @@ def test_channels_that_differ(activation: str) -> None:
     samples = list(samples_of(model, 4, seed=9))
     wanted = np.stack([run(model, sample)[0] for sample in samples])
     assert sqnr_db(wanted, np.stack([run(result, sample)[0] for sample in samples])) > 40
-    integer = Integer(activation=activation)  # type: ignore[arg-type]  # a parameter
+    integer = Integer(activation=activation)
     found = []
     for graph in (model, result):
         ranges = observe(graph, samples_of(graph, 16), total=16, progress=lambda _: None)
