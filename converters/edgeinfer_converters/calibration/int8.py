@@ -25,10 +25,10 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
 from edgeinfer_converters.quantize.affordable import affordable
-from edgeinfer_converters.quantize.divided import divide_gates
+from edgeinfer_converters.quantize.divided import MAX_COST, Divided, divide_gates
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
 from edgeinfer_converters.quantize.finite import check_weights
-from edgeinfer_converters.quantize.gates import gate_tensors, open_gates
+from edgeinfer_converters.quantize.gates import gate_tensors
 from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
@@ -49,8 +49,6 @@ NOISE_SAMPLES = 4
 
 REFINING_MACS, FEWEST_REFINING, MOST_REFINING = 8e11, 8, 64
 """Multiply-accumulates that refining ranges may take, a minute or two, and how many samples it looks at."""
-
-_DIVIDED = ("uneven gates divided by channel", "one scale would leave many of their channels few levels")
 
 Inputs = Callable[[], Iterable[Mapping[str, Array]]]
 """The calibration samples, each time from the beginning."""
@@ -102,7 +100,7 @@ class _Draft:
 
     graph: onnx.ModelProto
     ranges: Ranges
-    floats: frozenset[str]
+    floats: frozenset[str] = frozenset()
     two_part: frozenset[str] = frozenset()
     doubled: frozenset[str] = frozenset()
     reasons: tuple[tuple[str, str], ...] = ()
@@ -124,15 +122,16 @@ class _Draft:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The float graph that will be quantized, what was learnt of its tensors, and what must stay float.
+    """The float graph that will be quantized, and what was learnt of its tensors.
 
-    `divided`: some of its gates are divided by channel, see `quantize.divided`.
+    `divided`, `optional`: how many of its gates are divided by channel, and how many of these could do
+    without, see `quantize.divided`.
     """
 
     graph: onnx.ModelProto
     ranges: Ranges
-    floats: frozenset[str]
-    divided: bool = False
+    divided: int = 0
+    optional: int = 0
 
 
 def calibrate(
@@ -142,25 +141,26 @@ def calibrate(
     progress: Progress,
     cache: Path | None = None,
     *,
-    divide: bool = True,
+    thrifty: bool = False,
 ) -> Calibration:
     """Make a prepared float graph easier to quantize, and learn from `count` samples.
 
     The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
     samples each time; they run through the graph twice at most, in constant memory. In the folder `cache` a
-    run that is interrupted leaves a checkpoint, from which the next one goes on. `divide`: uneven gates may
-    be divided by channel; where the worst operators stay float anyway, dividing them costs and gains nothing.
+    run that is interrupted leaves a checkpoint, from which the next one goes on. `thrifty`: only gates that
+    need it are divided by channel; where the worst operators stay float anyway, the others gain nothing.
     Raises DataError for samples that do not fit, ModelError for a graph that does not run or whose
     weights are no numbers.
     """
-    equal, floats, divided = _equalized(prepared, inputs, count, progress, divide=divide)
+    divided = _equalized(prepared, inputs, count, progress, thrifty=thrifty)
     give_back()
-    checkpoint = None if cache is None else Checkpoint(cache, key_of(equal, count))
+    graph = divided.model
+    checkpoint = None if cache is None else Checkpoint(cache, key_of(graph, count))
     with progress(count, "calibrating") as advance:
         ranges = observe(
-            equal, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint
+            graph, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint
         )
-    return Calibration(equal, ranges, floats, divided)
+    return Calibration(graph, ranges, divided.gates, divided.optional)
 
 
 @dataclass(frozen=True)
@@ -180,8 +180,7 @@ def to_int8(
 
     `inputs` and `count` are those of `calibrate`. Raises ModelError for a graph that cannot be quantized.
     """
-    reasons = (_DIVIDED,) if calibration.divided else ()
-    draft = _Draft(calibration.graph, calibration.ranges, calibration.floats, reasons=reasons)
+    draft = _Draft(calibration.graph, calibration.ranges, reasons=tuple(_divisions(calibration)))
     give_back()
     draft = _with_islands(draft, aims, inputs, progress)
     draft = _with_streams(draft, aims, inputs)
@@ -203,6 +202,13 @@ def to_int8(
     with progress(affordable(draft.graph, count), "correcting biases"):
         corrected = correct_biases(draft.graph, quantized, inputs, count)
     return Int8Model(corrected, draft.graph, draft.reasons)
+
+
+def _divisions(calibration: Calibration) -> Iterator[tuple[str, str]]:
+    count = calibration.divided
+    if count:
+        name = "an uneven gate" if count == 1 else f"{count} uneven gates"
+        yield f"{name} divided by channel", "one scale would leave many of the channels few levels"
 
 
 def _scales(draft: _Draft, placement: Placement, aims: Aims) -> dict[str, Affine]:
@@ -287,21 +293,18 @@ def _spread(draft: _Draft, chosen: Widening) -> _Draft:
 
 
 def _equalized(
-    prepared: Shelved, inputs: Inputs, count: int, progress: Progress, *, divide: bool
-) -> tuple[onnx.ModelProto, frozenset[str], bool]:
-    """A graph of the same function with channels more alike, the operators that must stay float, and whether
-    gates were divided."""
+    prepared: Shelved, inputs: Inputs, count: int, progress: Progress, *, thrifty: bool
+) -> Divided:
+    """A graph of the same function with channels more alike."""
     graph = add_biases(fold_factors(onnx.load_from_string(prepared.read())))
     view = GraphView(graph)
     check_weights(view)
     names = tuple(dict.fromkeys((*equalized_tensors(view), *gate_tensors(view))))
     if not names:
-        return graph, frozenset(), False
+        return Divided(graph)
     most = affordable(graph, count)
     with progress(most, "equalizing channels") as advance:
         few = islice(inputs(), most)
         ranges = channel_extremes(graph, names, few, total=count, progress=advance)
-    opened, floats = open_gates(equalize(graph, ranges), ranges)
-    opened = infer_shapes(opened)
-    divided = divide_gates(opened, ranges) if divide else opened
-    return infer_shapes(divided), floats, divided is not opened
+    equal = infer_shapes(equalize(graph, ranges))
+    return divide_gates(equal, ranges, max_cost=0.0 if thrifty else MAX_COST)

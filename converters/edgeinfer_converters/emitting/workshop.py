@@ -98,7 +98,7 @@ class Workshop:
         return self._least_noisy(aims) if self.effort == "high" else self._quantized(aims)
 
     def _quantized(self, aims: Aims) -> Int8Model:
-        calibration, samples = self.calibration(divide=not aims.float_share), self._samples()
+        calibration, samples = self.calibration(thrifty=aims.float_share > 0), self._samples()
         return to_int8(calibration, partial(inputs_of, samples), len(samples), aims, counted)
 
     def _least_noisy(self, aims: Aims) -> Int8Model:
@@ -120,17 +120,17 @@ class Workshop:
         why = f"of {len(noise)} rules the one with the least noise at the outputs, on verification data"
         return replace(chosen, reasons=((f"ranges by {best}", why), *chosen.reasons))
 
-    def calibration(self, *, divide: bool = True) -> Calibration:
-        """What calibration has learnt, once; `divide` as in `calibrate`. Raises DataError without data."""
+    def calibration(self, *, thrifty: bool = False) -> Calibration:
+        """What calibration has learnt, once; `thrifty` as in `calibrate`. Raises DataError without data."""
         samples, known = self._samples(), self._calibrations
-        if not divide and True in known and not known[True].divided:
-            return known[True]
-        if divide not in known and self.prepared is not None:
+        if thrifty and False in known and not known[False].optional:
+            return known[False]
+        if thrifty not in known and self.prepared is not None:
             inputs = partial(self.oddities.watch, samples)
-            known[divide] = calibrate(
-                self.prepared, inputs, len(samples), counted, cache_folder(), divide=divide
+            known[thrifty] = calibrate(
+                self.prepared, inputs, len(samples), counted, cache_folder(), thrifty=thrifty
             )
-        return known[divide]
+        return known[thrifty]
 
     def tailed(self, made: Int8Model) -> onnx.ModelProto:
         """The quantized graph, with results in integers where the file is to give them."""

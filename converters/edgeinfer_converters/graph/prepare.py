@@ -6,6 +6,7 @@ import onnx
 
 from edgeinfer_converters.graph.batch import fix_batch
 from edgeinfer_converters.graph.cleanup import clean_up
+from edgeinfer_converters.graph.focus import with_space_to_depth
 from edgeinfer_converters.graph.functions import inline_functions
 from edgeinfer_converters.graph.initializers import lift_constants, unlist_initializers
 from edgeinfer_converters.graph.naming import name_nodes
@@ -23,7 +24,8 @@ def prepare(
 
     Batch 1, no functions, initializers that are no inputs, opset from `min_opset` to `max_opset`, an IR
     version of `max_ir_version` at most, constants folded, batch normalization merged into convolutions,
-    shapes inferred, each node with a name of its own. The same model gives the same bytes.
+    joined slices as SpaceToDepth, shapes inferred, each node with a name of its own. The same model gives
+    the same bytes.
     Raises ModelError: open dimensions other than the batch, an opset that is too high, or a graph that
     onnx or onnxslim cannot work on; the message names the step.
     """
@@ -35,5 +37,5 @@ def prepare(
     prepared = raise_opset(prepared, min_opset=min_opset, max_opset=max_opset)
     prepared = clean_up(lift_constants(prepared))
     prepared = infer_shapes(prepared)
-    prepared = name_nodes(prepared)
+    prepared = with_space_to_depth(name_nodes(prepared))
     return limit_ir_version(prepared, max_ir_version)

@@ -7,7 +7,7 @@ into integer kernels (`share` counts whether they did). Scales are chosen in `sc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
@@ -133,7 +133,7 @@ class _Writer:
         emitter = Emitter(self.view)
         names = _Names()
         for name in self.view.inputs:
-            if name in self.scales:
+            if name in self.scales and not self._is_moved_first(name):
                 stored = name if self.options.integer_inputs else None
                 self._quantize(emitter, name, name, names, stored)
         dropped = self._dropped_clamps()
@@ -141,6 +141,12 @@ class _Writer:
             if node.name not in dropped:
                 self._node(emitter, node, dropped, names)
         return self._assemble(emitter)
+
+    def _is_moved_first(self, name: str) -> bool:
+        """Whether an input is better quantized behind SpaceToDepth: ONNX Runtime has that for floats only."""
+        readers = self.view.readers.get(name, ())
+        inside = name in self.view.outputs or self.options.integer_inputs or self.options.integer_results
+        return not inside and all(node.op_type == "SpaceToDepth" for node in readers)
 
     def _quantize(
         self,
@@ -268,9 +274,13 @@ class _Writer:
         graph = model.graph
         for part in ("node", "value_info"):
             graph.ClearField(part)
-        graph.node.extend(emitter.nodes)
-        used = {name for node in emitter.nodes for name in (*node.input, *outer_names(node))}
-        used |= self.view.outputs
+        read = _names_read(emitter.nodes) | self.view.outputs
+        # ONNX Runtime computes what nobody reads.
+        kept_nodes = [
+            node for node in emitter.nodes if node.op_type != "DequantizeLinear" or node.output[0] in read
+        ]
+        graph.node.extend(kept_nodes)
+        used = _names_read(kept_nodes) | self.view.outputs
         kept = {**self.view.initializers, **emitter.initializers}
         graph.initializer.extend(tensor for name, tensor in kept.items() if name in used)
         if self.options.integer_inputs:
@@ -279,3 +289,7 @@ class _Writer:
                 if value.name in self.scales:
                     value.type.tensor_type.elem_type = kind
         return infer_shapes(guard_float_products(model))
+
+
+def _names_read(nodes: Iterable[onnx.NodeProto]) -> set[str]:
+    return {name for node in nodes for name in (*node.input, *outer_names(node))}

@@ -14,7 +14,6 @@ from edgeinfer_converters.tflite.branches import taken_branch, write_branch
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import Faults, UnsupportedError
 from edgeinfer_converters.tflite.flatbuffer import write
-from edgeinfer_converters.tflite.focus import with_space_to_depth
 from edgeinfer_converters.tflite.half import with_half_weights
 from edgeinfer_converters.tflite.interface import Forms, add_inputs, add_outputs
 from edgeinfer_converters.tflite.layouts import Layout
@@ -59,7 +58,7 @@ def to_tflite(model: onnx.ModelProto, *, forms: Forms = PLAIN, half_weights: boo
     Raises ModelError, which names all nodes that have no equal.
     """
     lowering = _lower(make_ready(model, frozenset(OPERATORS)), forms)
-    graph = tidy(with_counts_in_weights(without_strides(with_space_to_depth(lowering.graph))))
+    graph = tidy(with_counts_in_weights(without_strides(lowering.graph)))
     if half_weights:
         graph = with_half_weights(graph)
     counts: dict[str, int] = {}

@@ -17,6 +17,7 @@ import pytest
 from edgeinfer.profile import Integer
 from edgeinfer_converters.calibration import resume
 from edgeinfer_converters.calibration.int8 import Aims, Int8Model, calibrate, to_int8
+from edgeinfer_converters.quantize.divided import MAX_COST, Divided
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import serialized
@@ -127,25 +128,25 @@ def test_an_interrupted_calibration_gives_the_same_model(
     assert serialized(resumed.quantized) == serialized(int8_of(model, 12, aims, Steps()).quantized)
 
 
-def test_gates_are_divided_only_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("count", "said"), [(0, []), (1, ["an uneven gate"]), (3, ["3 uneven gates"])])
+def test_divided_gates_are_told_of(count: int, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     model = GRAPHS["bottlenecks"]()
+    costs: list[float] = []
 
     def inputs() -> Iterator[dict[str, np.ndarray]]:
         return samples_of(model, 8)
 
-    def divide_all(graph: onnx.ModelProto, _: object) -> onnx.ModelProto:
-        changed = onnx.ModelProto()
-        changed.CopyFrom(graph)
-        changed.doc_string = "divided"
-        return changed
+    def divide(graph: onnx.ModelProto, _: object, *, max_cost: float) -> Divided:
+        costs.append(max_cost)
+        return Divided(graph, count, optional=count)
 
-    monkeypatch.setattr("edgeinfer_converters.calibration.int8.divide_gates", divide_all)
-    for divide in (False, True):
-        found = calibrate(shelve(serialized(model)), inputs, 8, Steps(), divide=divide)
-        assert found.divided == divide
+    monkeypatch.setattr("edgeinfer_converters.calibration.int8.divide_gates", divide)
+    for thrifty in (False, True):
+        found = calibrate(shelve(serialized(model)), inputs, 8, Steps(), thrifty=thrifty)
+        assert found.divided == found.optional == count
         made = to_int8(found, inputs, 8, Aims(FORMS["u8"]), Steps())
-        assert [what for what, _ in made.reasons] == ["uneven gates divided by channel"] * divide
-        assert (found.graph.doc_string == "divided") == divide
+        assert [what for what, _ in made.reasons] == [f"{one} divided by channel" for one in said]
+    assert costs == [MAX_COST, 0.0]
 
 
 def test_refining_ranges_needs_samples_to_judge_on() -> None:

@@ -82,34 +82,35 @@ def test_default_effort_tries_one_rule(tmp_path: Path) -> None:
     assert shop.int8().reasons == ()
 
 
-def test_what_needs_no_divided_gates_is_calibrated_once(tmp_path: Path) -> None:
+def test_what_divides_no_gate_that_could_do_without_is_calibrated_once(tmp_path: Path) -> None:
     """This network has no gates: both ask for the same."""
     shop = a_workshop(tmp_path)
     plain = shop.calibration()
-    assert not plain.divided
-    assert shop.calibration(divide=False) is plain
+    assert not plain.optional
+    assert shop.calibration(thrifty=True) is plain
 
 
-def test_mixed_is_made_from_gates_that_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mixed_is_made_from_gates_that_need_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
 
-    def calibrated(*_: object, divide: bool) -> Calibration:
-        asked.append(divide)
-        return Calibration(onnx.ModelProto(), Ranges({}, 1), frozenset(), divided=divide)
+    def calibrated(*_: object, thrifty: bool) -> Calibration:
+        asked.append(thrifty)
+        optional = 0 if thrifty else 2
+        return Calibration(onnx.ModelProto(), Ranges({}, 1), divided=1 + optional, optional=optional)
 
     monkeypatch.setattr("edgeinfer_converters.emitting.workshop.calibrate", calibrated)
     shop = a_workshop(tmp_path)
-    assert shop.calibration().divided
-    assert not shop.calibration(divide=False).divided
-    assert shop.calibration(divide=False) is shop.calibration(divide=False)
-    assert asked == [True, False]
+    assert shop.calibration().optional == 2
+    assert shop.calibration(thrifty=True).optional == 0
+    assert shop.calibration(thrifty=True) is shop.calibration(thrifty=True)
+    assert asked == [False, True]
     used: list[Calibration] = []
     monkeypatch.setattr(
         "edgeinfer_converters.emitting.workshop.to_int8", lambda found, *_: used.append(found)
     )
     shop.int8(0.05)
     shop.int8()
-    assert [one.divided for one in used] == [False, True]
+    assert [one.divided for one in used] == [1, 3]
 
 
 def test_without_data_nothing_is_calibrated(tmp_path: Path) -> None:
