@@ -6,6 +6,7 @@ import onnx
 
 from edgeinfer_converters.graph.batch import fix_batch
 from edgeinfer_converters.graph.cleanup import clean_up
+from edgeinfer_converters.graph.flattened import with_channels_last
 from edgeinfer_converters.graph.focus import with_space_to_depth
 from edgeinfer_converters.graph.functions import inline_functions
 from edgeinfer_converters.graph.initializers import lift_constants, unlist_initializers
@@ -37,5 +38,5 @@ def prepare(
     prepared = raise_opset(prepared, min_opset=min_opset, max_opset=max_opset)
     prepared = clean_up(lift_constants(prepared))
     prepared = infer_shapes(prepared)
-    prepared = with_space_to_depth(name_nodes(prepared))
+    prepared = with_channels_last(with_space_to_depth(name_nodes(prepared)))
     return limit_ir_version(prepared, max_ir_version)
