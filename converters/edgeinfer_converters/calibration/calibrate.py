@@ -20,7 +20,7 @@ from edgeinfer_converters.quantize.hessian import GramObserver, Grams
 from edgeinfer_converters.quantize.observers import HistogramObserver
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
-from edgeinfer_converters.quantize.residual import stream_terms
+from edgeinfer_converters.quantize.residual import stream_tensors
 
 _Observer = HistogramObserver | ChannelObserver | GramObserver
 
@@ -79,7 +79,7 @@ class _Watch:
         self._histograms = {name: HistogramObserver(total) for name in observed_tensors(view)}
         columns, sparing = columns_of(view) if grams else {}, is_costly(view.model)
         self._grams = {name: GramObserver(one, total, sparing=sparing) for name, one in columns.items()}
-        self._channels = {name: ChannelObserver() for name in stream_terms(view)}
+        self._channels = {name: ChannelObserver() for name in stream_tensors(view)}
         self._by_tensor: defaultdict[str, list[ChannelObserver | GramObserver]] = defaultdict(list)
         for name, observer in self._channels.items():
             self._by_tensor[name].append(observer)

@@ -29,7 +29,7 @@ from edgeinfer.host import detect_host
 from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.tools import tool_versions
 
-VERSION = 3
+VERSION = 4
 MAX_BYTES = 512_000_000
 """Of one checkpoint. What is larger is not written: the disk may be an SD card."""
 

@@ -29,15 +29,16 @@ from edgeinfer_converters.quantize.divided import MAX_COST, Divided, divide_gate
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
 from edgeinfer_converters.quantize.finite import check_weights
 from edgeinfer_converters.quantize.gates import gate_tensors
-from edgeinfer_converters.quantize.islands import choose_islands, count_tensors
+from edgeinfer_converters.quantize.hessian import GramsAround
+from edgeinfer_converters.quantize.islands import MAX_EXTRA, choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
 from edgeinfer_converters.quantize.refinement import RUNS, refine_ranges
-from edgeinfer_converters.quantize.residual import MAX_COST_OF_ALL, Widening, choose_streams, find_streams
+from edgeinfer_converters.quantize.residual import choose_streams, find_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import correct_biases
-from edgeinfer_converters.quantize.spread import spread_channels
+from edgeinfer_converters.quantize.spread import Spread, spread_channels, spread_inputs
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.shelf import Shelved
 
@@ -118,6 +119,15 @@ class _Draft:
             floats=self.floats.union(*moves),
             two_part=self.two_part | two_part,
         )
+
+    def spread(self, spread: Spread) -> _Draft:
+        """With the graph in which some tensors have a scale for each channel."""
+        ranges = replace(
+            self.ranges,
+            histograms={**self.ranges.histograms, **spread.histograms},
+            grams=GramsAround(self.ranges.grams, spread.spans),
+        )
+        return replace(self, graph=spread.model, ranges=ranges, floats=self.floats | spread.floats)
 
 
 @dataclass(frozen=True)
@@ -224,7 +234,7 @@ def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress)
     meter = noise_meter(draft.graph, islice(inputs(), RANKING_SAMPLES))
     scales = _scales(draft, placement, aims)
     with progress(count_tensors(draft.graph, draft.floats), "ranking tensors", "tensors") as advance:
-        extra = MAX_COST_OF_ALL if aims.on_cpu and not aims.integer_results else 0.0
+        extra = MAX_EXTRA if aims.on_cpu and not aims.integer_results else 0.0
         found = choose_islands(
             draft.graph, draft.floats, scales, meter, aims.float_share, advance, max_extra=extra
         )
@@ -245,16 +255,23 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
         return draft
     meter = noise_meter(draft.graph, islice(inputs(), NOISE_SAMPLES))
     scales = _scales(draft, placement, aims)
-    chosen = choose_streams(draft.graph, placement, scales, meter, draft.two_part)
+    chosen = choose_streams(draft.graph, placement, scales, meter)
     reasons = tuple(
         (f"residual sum {name} in float", f"it carried {share:.0%} of the rounding noise")
         for name, share in sorted(chosen.shares.items())
     )
-    reasons = (*draft.reasons, *reasons)
+    draft = replace(
+        draft,
+        floats=draft.floats | chosen.adds,
+        doubled=chosen.doubled,
+        reasons=(*draft.reasons, *reasons),
+    )
+    channels = draft.ranges.channels
     if aims.integer_results:
-        return _spread(replace(draft, floats=draft.floats | chosen.adds, reasons=reasons), chosen)
-    widened = draft.in_rows(chosen.float_results, chosen.two_part)
-    return replace(widened, floats=widened.floats | chosen.adds, reasons=reasons)
+        draft = draft.spread(spread_channels(draft.graph, chosen.float_results, channels))
+    else:
+        draft = draft.in_rows(chosen.float_results)
+    return draft.spread(spread_inputs(draft.graph, chosen.readers, channels))
 
 
 def _refined(draft: _Draft, aims: Aims, inputs: Inputs, count: int, progress: Progress) -> _Draft:
@@ -277,19 +294,6 @@ def _refined(draft: _Draft, aims: Aims, inputs: Inputs, count: int, progress: Pr
     why = f"{len(factors)} tensors, by the error that each alone makes at the outputs"
     ranges = replace(draft.ranges, factors=factors)
     return replace(draft, ranges=ranges, reasons=(*draft.reasons, ("ranges refined", why)))
-
-
-def _spread(draft: _Draft, chosen: Widening) -> _Draft:
-    """What is added up has a scale for each channel, and who reads the sum takes it doubled."""
-    spread = spread_channels(draft.graph, chosen.float_results, draft.ranges.channels)
-    histograms = {**draft.ranges.histograms, **spread.histograms}
-    return replace(
-        draft,
-        graph=spread.model,
-        ranges=replace(draft.ranges, histograms=histograms),
-        floats=draft.floats | spread.floats,
-        doubled=chosen.two_part,
-    )
 
 
 def _equalized(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,3 +78,8 @@ class GraphView:
 def attribute(node: onnx.NodeProto, name: str, default: int) -> int:
     """An integer attribute of a node."""
     return next((int(one.i) for one in node.attribute if one.name == name), default)
+
+
+def elements(view: GraphView, name: str) -> int:
+    """How many numbers a tensor holds; open dimensions count as one."""
+    return math.prod(max(size, 1) for size in view.shapes.get(name, ()))

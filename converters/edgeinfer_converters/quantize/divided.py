@@ -8,7 +8,6 @@ by its s. That is one more pass over the tensor, about as long as the sigmoid's 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -19,7 +18,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgeinfer_converters.graph.shapes import infer_shapes
-from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.view import GraphView, elements
 from edgeinfer_converters.quantize.equalize import scaled_weights
 from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.gates import (
@@ -110,7 +109,7 @@ def divide_gates(
 
 def _divisions(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> list[_Division]:
     view = GraphView(model)
-    total = sum(_elements(view, node.output[0]) for node in view.nodes if node.op_type == "Conv")
+    total = sum(elements(view, node.output[0]) for node in view.nodes if node.op_type == "Conv")
     found = []
     taken = {name for node in model.graph.node for name in (node.name, *node.input, *node.output)}
     for gate in find_gates(view):
@@ -122,13 +121,9 @@ def _divisions(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> list[_
             above = np.maximum(extremes.high, 0.0).astype(np.float64)
             below = np.clip(-extremes.low, 0.0, -CLOSED).astype(np.float64)
             needed = few_levels(extremes, VERY_FEW_LEVELS) > SHARE_OF_CHANNELS
-            cost = _elements(view, gate.source) / total
+            cost = elements(view, gate.source) / total
             found.append(_Division(gate, *common_range(above, below), needed, few, cost))
     return found
-
-
-def _elements(view: GraphView, name: str) -> int:
-    return math.prod(max(size, 1) for size in view.shapes.get(name, ()))
 
 
 def _choose(found: list[_Division], budget: float) -> list[_Division]:

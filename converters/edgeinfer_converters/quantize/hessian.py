@@ -59,6 +59,14 @@ class Gram:
         covariances[:, index, index] += _SUM_ERROR * self.matrices[:, index, index]
         return covariances
 
+    def around(self, middle: Floats, step: Floats) -> Gram:
+        """That of (x - middle) / step, one number each for each row of x."""
+        moved, apart = middle.reshape(self.means.shape), step.reshape(self.means.shape)
+        mixed = moved[:, :, None] * self.means[:, None, :]
+        matrices = self.matrices - mixed - mixed.transpose(0, 2, 1) + moved[:, :, None] * moved[:, None, :]
+        matrices /= apart[:, :, None] * apart[:, None, :]
+        return Gram(matrices, (self.means - moved) / apart, self.positions)
+
 
 class GramObserver:
     """Adds up the Gram matrix of one product while its inputs stream by."""
@@ -163,6 +171,23 @@ class Grams(Mapping[str, Gram]):
 
     def __len__(self) -> int:
         return len(self._shelved)
+
+
+class GramsAround(Mapping[str, Gram]):
+    """Those of products whose inputs have since got a middle and a step for each channel: `Gram.around`."""
+
+    def __init__(self, grams: Mapping[str, Gram], spans: Mapping[str, tuple[Floats, Floats]]) -> None:
+        self._grams, self._spans = grams, spans
+
+    def __getitem__(self, name: str) -> Gram:
+        gram = self._grams[name]
+        return gram.around(*self._spans[name]) if name in self._spans else gram
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._grams)
+
+    def __len__(self) -> int:
+        return len(self._grams)
 
 
 def _mean(whole: Floats, total: Floats, positions: int) -> Gram:

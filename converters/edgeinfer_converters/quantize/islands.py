@@ -31,6 +31,9 @@ noisiest tensors are free, those below a hundredth make most of what is left."""
 LEAST_HALVED = 0.003
 """Of the whole noise: less is not worth a product more."""
 
+MAX_EXTRA = 0.06
+"""Of the model's multiply-accumulates, those that inputs in two parts may add."""
+
 NOISY = 10 ** (-GOOD_DB / 10)
 """A noise above which inputs are taken in two parts."""
 

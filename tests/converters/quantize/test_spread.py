@@ -16,8 +16,16 @@ from edgeinfer_converters.calibration.channel_extremes import channel_extremes
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.extremes import Extremes
+from edgeinfer_converters.quantize.hessian import GramsAround
 from edgeinfer_converters.quantize.ranges import Ranges
-from edgeinfer_converters.quantize.spread import LEAST_REACH, ROOM, middle_and_reach, spread_channels
+from edgeinfer_converters.quantize.spread import (
+    EVENNESS,
+    LEAST_REACH,
+    ROOM,
+    middle_and_reach,
+    spread_channels,
+    spread_inputs,
+)
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import bottlenecks, conv, filters, graph_of, run, samples_of, sqnr_db
 
@@ -124,3 +132,94 @@ def test_a_result_that_never_changes_has_levels_too() -> None:
     middle, reach = middle_and_reach(Extremes(constant, constant))
     np.testing.assert_array_equal(middle, constant.astype(np.float64))
     assert (reach > 0).all()
+
+
+def read_by_two() -> onnx.ModelProto:
+    """A sum in float whose channels lie far apart, and two pointwise convolutions that read it."""
+    rng = np.random.default_rng(5)
+    shift = np.array([0.0, 40.0, -40.0, 20.0]).reshape(1, 4, 1, 1)
+    wide = np.array([1.0, 9.0, 0.5, 3.0]).reshape(1, 4, 1, 1)
+    nodes = [
+        helper.make_node("Mul", ["x", "wide"], ["m"], "widen"),
+        helper.make_node("Add", ["m", "shift"], ["s"], "sum"),
+        helper.make_node("Conv", ["s", "w", "b"], ["p"], "one"),
+        helper.make_node("Conv", ["s", "v", "c"], ["q"], "other"),
+        helper.make_node("Add", ["p", "q"], ["y"], "end"),
+    ]
+    weights = {"w": rng.normal(0, 1, (6, 4, 1, 1)) / wide, "v": rng.normal(0, 1, (6, 4, 1, 1)) / wide}
+    weights |= {"b": rng.normal(0, 1, 6), "c": rng.normal(0, 1, 6), "shift": shift, "wide": wide}
+    return graph_of(nodes, (1, 6, 8, 8), weights)
+
+
+BOTH = {"one", "other"}
+FLOATS = frozenset({"widen", "sum", "end"})
+
+
+def test_readers_compute_the_same_from_levels() -> None:
+    model = read_by_two()
+    spread = spread_inputs(model, BOTH, extremes_of(model, "s"))
+    onnx.checker.check_model(spread.model, full_check=True)
+    assert [node.op_type for node in spread.model.graph.node].count("Mul") == 2  # once for both readers
+    assert spread.floats == {"s_add_channels", "s_mul_channels"}
+    for sample in samples_of(model, 4, seed=3):
+        np.testing.assert_allclose(run(spread.model, sample)[0], run(model, sample)[0], rtol=1e-3, atol=1e-3)
+
+
+def test_levels_that_are_read_fill_their_range() -> None:
+    """Channels are as uneven as EVENNESS leaves them, and each lies around zero."""
+    model = read_by_two()
+    spread = spread_inputs(model, {"one"}, extremes_of(model, "s"))
+    ((level, histogram),) = spread.histograms.items()
+    seen = extremes_of(spread.model, level)[level]
+    assert seen.largest.max() == pytest.approx(histogram.maximum / ROOM, rel=1e-3)
+    assert histogram.minimum == -histogram.maximum
+    np.testing.assert_allclose(seen.high, -seen.low, atol=1e-3)
+    reaches = extremes_of(model, "s")["s"]
+    before = middle_and_reach(reaches)[1]
+    # Narrow channels have a reach of LEAST_REACH at least, and do not fill it.
+    filled = before > LEAST_REACH * before.max() * 1.001
+    expected = before ** (1 - EVENNESS) / ROOM
+    np.testing.assert_allclose(seen.high[filled], expected[filled], rtol=1e-3)
+
+
+def test_reading_by_channel_gains() -> None:
+    """One scale for channels that lie 40 apart leaves few levels for those that move by one."""
+    model = read_by_two()
+    spread = spread_inputs(model, BOTH, extremes_of(model, "s"))
+    seen = observe(model, samples_of(model), total=16, progress=lambda _: None, grams=True)
+    grams = GramsAround(seen.grams, spread.spans)
+    ranges = Ranges({**seen.histograms, **spread.histograms}, 16, grams)
+    samples = list(samples_of(model, 8, seed=5))
+    wanted = np.concatenate([run(model, one)[0] for one in samples])
+    u8 = Integer(activation="uint8")
+    plain = quantize_int8(model, seen, u8, exclude=FLOATS)
+    better = quantize_int8(spread.model, ranges, u8, exclude=FLOATS | spread.floats)
+    before, after = (
+        sqnr_db(wanted, np.concatenate([run(one, sample)[0] for sample in samples]))
+        for one in (plain, better)
+    )
+    assert after > before + 4
+
+
+def test_grams_of_levels_are_those_that_would_be_observed() -> None:
+    model = read_by_two()
+    spread = spread_inputs(model, {"one"}, extremes_of(model, "s"))
+    known, anew = (
+        observe(graph, samples_of(model), total=16, progress=lambda _: None, grams=True).grams
+        for graph in (model, spread.model)
+    )
+    around = GramsAround(known, spread.spans)
+    assert sorted(around) == sorted(known)
+    assert len(around) == len(known)
+    for name in known:
+        np.testing.assert_allclose(around[name].means, anew[name].means, atol=1e-4)
+        np.testing.assert_allclose(around[name].matrices, anew[name].matrices, rtol=1e-2, atol=1e-3)
+
+
+def test_inputs_that_are_not_named_or_not_known_are_left_alone() -> None:
+    model = read_by_two()
+    for names, known in ((set[str](), extremes_of(model, "s")), (BOTH, {})):
+        spread = spread_inputs(model, names, known)
+        assert [node.name for node in spread.model.graph.node] == ["widen", "sum", "one", "other", "end"]
+        assert not spread.floats
+        assert not spread.spans
