@@ -25,7 +25,7 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.affine import Affine, activation_form
 from edgeinfer_converters.quantize.affordable import affordable
-from edgeinfer_converters.quantize.divided import MAX_COST, Divided, divide_gates
+from edgeinfer_converters.quantize.divided import Divided, divide_gates
 from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
 from edgeinfer_converters.quantize.finite import check_weights
 from edgeinfer_converters.quantize.gates import gate_tensors
@@ -311,4 +311,4 @@ def _equalized(
         few = islice(inputs(), most)
         ranges = channel_extremes(graph, names, few, total=count, progress=advance)
     equal = infer_shapes(equalize(graph, ranges))
-    return divide_gates(equal, ranges, max_cost=0.0 if thrifty else MAX_COST)
+    return divide_gates(equal, ranges, thrifty=thrifty)

@@ -93,17 +93,17 @@ class Divided:
     optional: int = 0
 
 
-def divide_gates(
-    model: onnx.ModelProto, ranges: Mapping[str, Extremes], *, max_cost: float = MAX_COST
-) -> Divided:
+def divide_gates(model: onnx.ModelProto, ranges: Mapping[str, Extremes], *, thrifty: bool = False) -> Divided:
     """The same function, within 0.003 where a gate is closed, with the gates divided that are worth it.
 
-    `ranges` has those of `gate_tensors`. `max_cost`: as MAX_COST.
+    `ranges` has those of `gate_tensors`. `thrifty`: only those that need it, with as few multiply-accumulates
+    as possible, where these are counted rather than the time they take.
     """
-    chosen = _choose(_divisions(model, ranges), max_cost)
+    chosen = _choose(_divisions(model, ranges), 0.0 if thrifty else MAX_COST)
     if not chosen:
         return Divided(model)
-    changed = _divided(model, {one.gate.conv.name: one for one in chosen})
+    dense = 1 if thrifty else DENSE_CHANNELS
+    changed = _divided(model, {one.gate.conv.name: one for one in chosen}, dense)
     return Divided(infer_shapes(changed), len(chosen), sum(not one.needed for one in chosen))
 
 
@@ -136,7 +136,7 @@ def _choose(found: list[_Division], budget: float) -> list[_Division]:
     return chosen
 
 
-def _divided(model: onnx.ModelProto, chosen: Mapping[str, _Division]) -> onnx.ModelProto:
+def _divided(model: onnx.ModelProto, chosen: Mapping[str, _Division], most_dense: int) -> onnx.ModelProto:
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     constants = {tensor.name: tensor for tensor in changed.graph.initializer}
@@ -144,7 +144,7 @@ def _divided(model: onnx.ModelProto, chosen: Mapping[str, _Division]) -> onnx.Mo
     nodes: list[onnx.NodeProto] = []
     for node in list(changed.graph.node):
         if node.name in chosen:
-            nodes.extend(_by_channel(chosen[node.name], node, constants, changed))
+            nodes.extend(_by_channel(chosen[node.name], node, constants, changed, most_dense))
             continue
         if node.name in by_node:
             gate = by_node[node.name].gate
@@ -164,8 +164,10 @@ def _by_channel(
     conv: onnx.NodeProto,
     constants: Mapping[str, onnx.TensorProto],
     model: onnx.ModelProto,
+    most_dense: int,
 ) -> list[onnx.NodeProto]:
-    """The convolution divided by channel, and what multiplies it again. Readers' weights make up for it."""
+    """The convolution divided by channel, and what multiplies it again: a matrix for up to `most_dense`
+    channels. Readers' weights make up for it."""
     gate, divisors, ones = division.gate, division.divisors, np.ones(1)
     names, channels = _Names.of(gate), len(division.divisors)
     weights, bias = (numpy_helper.to_array(constants[name]) for name in conv.input[1:3])
@@ -175,7 +177,7 @@ def _by_channel(
         new[reader.input[1]] = scaled_weights(reader, read, ones, divisors)
     for name, values in new.items():
         constants[name].CopyFrom(_tensor(values, name))
-    dense = channels <= DENSE_CHANNELS
+    dense = channels <= most_dense
     factors = (np.diag(divisors) if dense else divisors).reshape(channels, -1, 1, 1)
     for name, values in (
         (names.least, np.array(-division.share)),

@@ -17,7 +17,7 @@ import pytest
 from edgeinfer.profile import Integer
 from edgeinfer_converters.calibration import resume
 from edgeinfer_converters.calibration.int8 import Aims, Int8Model, calibrate, to_int8
-from edgeinfer_converters.quantize.divided import MAX_COST, Divided
+from edgeinfer_converters.quantize.divided import Divided
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import serialized
@@ -131,13 +131,13 @@ def test_an_interrupted_calibration_gives_the_same_model(
 @pytest.mark.parametrize(("count", "said"), [(0, []), (1, ["an uneven gate"]), (3, ["3 uneven gates"])])
 def test_divided_gates_are_told_of(count: int, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     model = GRAPHS["bottlenecks"]()
-    costs: list[float] = []
+    asked: list[bool] = []
 
     def inputs() -> Iterator[dict[str, np.ndarray]]:
         return samples_of(model, 8)
 
-    def divide(graph: onnx.ModelProto, _: object, *, max_cost: float) -> Divided:
-        costs.append(max_cost)
+    def divide(graph: onnx.ModelProto, _: object, *, thrifty: bool) -> Divided:
+        asked.append(thrifty)
         return Divided(graph, count, optional=count)
 
     monkeypatch.setattr("edgeinfer_converters.calibration.int8.divide_gates", divide)
@@ -146,7 +146,7 @@ def test_divided_gates_are_told_of(count: int, said: list[str], monkeypatch: pyt
         assert found.divided == found.optional == count
         made = to_int8(found, inputs, 8, Aims(FORMS["u8"]), Steps())
         assert [what for what, _ in made.reasons] == [f"{one} divided by channel" for one in said]
-    assert costs == [MAX_COST, 0.0]
+    assert asked == [False, True]
 
 
 def test_refining_ranges_needs_samples_to_judge_on() -> None:

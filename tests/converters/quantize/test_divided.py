@@ -51,8 +51,8 @@ def ranges_of(model: onnx.ModelProto) -> dict[str, Extremes]:
     return dict(channel_extremes(model, names, samples_of(model, 16), total=16))
 
 
-def divided_of(model: onnx.ModelProto, max_cost: float = 1.0) -> onnx.ModelProto:
-    result = divide_gates(model, ranges_of(model), max_cost=max_cost).model
+def divided_of(model: onnx.ModelProto, *, thrifty: bool = False) -> onnx.ModelProto:
+    result = divide_gates(model, ranges_of(model), thrifty=thrifty).model
     onnx.checker.check_model(result, full_check=True)
     return result
 
@@ -92,25 +92,28 @@ def test_channels_that_are_alike_stay_as_they_are() -> None:
     assert divided_of(model) is model
 
 
+@pytest.mark.parametrize("thrifty", [False, True])
 @pytest.mark.parametrize("few", [4, DENSE_CHANNELS, DENSE_CHANNELS + 4])
-def test_few_channels_have_a_matrix_of_factors(few: int) -> None:
-    result = divided_of(gated(np.tile(VERY_UNEVEN, few // 4)))
+def test_few_channels_have_a_matrix_of_factors(few: int, thrifty: bool) -> None:
+    """Not where multiply-accumulates are counted."""
+    result = divided_of(gated(np.tile(VERY_UNEVEN, few // 4)), thrifty=thrifty)
     factors = GraphView(result).constant("a_factors")
     (again,) = [node for node in result.graph.node if node.name == "mul_again"]
-    dense = few <= DENSE_CHANNELS
+    dense = few <= DENSE_CHANNELS and not thrifty
     assert factors.shape == (few, few if dense else 1, 1, 1)
     assert {one.name: one.i for one in again.attribute}["group"] == (1 if dense else few)
     assert np.count_nonzero(factors) == few
 
 
-def test_gates_that_could_do_without_cost_no_more_than_they_may() -> None:
+def test_gates_that_could_do_without_cost_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 36 channels that convolutions write 4 are the gate's."""
     few, very_few = gated(UNEVEN), gated(VERY_UNEVEN)
-    for cost, changed in ((0.05, False), (0.15, True)):
-        found = divide_gates(few, ranges_of(few), max_cost=cost)
+    for cost, thrifty, changed in ((0.05, False, False), (0.15, False, True), (0.15, True, False)):
+        monkeypatch.setattr("edgeinfer_converters.quantize.divided.MAX_COST", cost)
+        found = divide_gates(few, ranges_of(few), thrifty=thrifty)
         assert (found.model is not few) == changed
         assert (found.gates, found.optional) == (changed, changed)
-        needed = divide_gates(very_few, ranges_of(very_few), max_cost=cost)
+        needed = divide_gates(very_few, ranges_of(very_few), thrifty=thrifty)
         assert (needed.gates, needed.optional) == (1, 0)
 
 
