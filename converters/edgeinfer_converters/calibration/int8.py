@@ -158,7 +158,8 @@ def calibrate(
     The graph comes from disk, so that none but the changed one is in memory. `inputs` yields the same
     samples each time; they run through the graph twice at most, in constant memory. In the folder `cache` a
     run that is interrupted leaves a checkpoint, from which the next one goes on. `thrifty`: only gates that
-    need it are divided by channel; where the worst operators stay float anyway, the others gain nothing.
+    need it are divided by channel, with few multiply-accumulates: where the worst operators stay float
+    anyway, the others gain nothing.
     Raises DataError for samples that do not fit, ModelError for a graph that does not run or whose
     weights are no numbers.
     """
@@ -267,11 +268,10 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
         reasons=(*draft.reasons, *reasons),
     )
     channels = draft.ranges.channels
+    draft = draft.spread(spread_inputs(draft.graph, chosen.readers, channels))
     if aims.integer_results:
-        draft = draft.spread(spread_channels(draft.graph, chosen.float_results, channels))
-    else:
-        draft = draft.in_rows(chosen.float_results)
-    return draft.spread(spread_inputs(draft.graph, chosen.readers, channels))
+        return draft.spread(spread_channels(draft.graph, chosen.float_results, channels))
+    return draft.in_rows(chosen.float_results)
 
 
 def _refined(draft: _Draft, aims: Aims, inputs: Inputs, count: int, progress: Progress) -> _Draft:

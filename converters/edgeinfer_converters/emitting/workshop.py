@@ -123,7 +123,7 @@ class Workshop:
     def calibration(self, *, thrifty: bool = False) -> Calibration:
         """What calibration has learnt, once; `thrifty` as in `calibrate`. Raises DataError without data."""
         samples, known = self._samples(), self._calibrations
-        if thrifty and False in known and not known[False].optional:
+        if thrifty and False in known and not known[False].divided:
             return known[False]
         if thrifty not in known and self.prepared is not None:
             inputs = partial(self.oddities.watch, samples)

@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeinfer_converters.graph.naming import free_name
+from edgeinfer_converters.graph.naming import free_name, names_of
+from edgeinfer_converters.graph.rewriting import with_nodes
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView, attribute
 from edgeinfer_converters.graph.walk import is_standard
@@ -46,11 +47,7 @@ def with_channels_last(model: onnx.ModelProto) -> onnx.ModelProto:
             nodes.extend(writer.written(node, found[node.output[0]]))
         elif node.output[0] not in gone:
             nodes.append(node)
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-    for field in ("node", "value_info"):
-        model.graph.ClearField(field)
-    model.graph.node.extend(copies)
-    return infer_shapes(model)
+    return infer_shapes(with_nodes(model, nodes))
 
 
 def _is_swap(node: onnx.NodeProto) -> bool:
@@ -85,8 +82,7 @@ def _is_flat(name: str, view: GraphView) -> bool:
 class _Writer:
     def __init__(self, view: GraphView) -> None:
         self._view = view
-        self._taken = {name for node in view.nodes for name in (node.name, *node.input, *node.output)}
-        self._taken.update(view.initializers)
+        self._taken = names_of(view.model)
 
     def written(self, swap: onnx.NodeProto, parts: tuple[str, ...]) -> Iterator[onnx.NodeProto]:
         """The nodes that give what `swap` gave."""

@@ -16,7 +16,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.graph.naming import free_name
+from edgeinfer_converters.graph.naming import free_name, names_of
+from edgeinfer_converters.graph.rewriting import with_nodes
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView, attribute
 from edgeinfer_converters.graph.walk import is_standard, outer_names
@@ -45,16 +46,12 @@ def with_space_to_depth(model: onnx.ModelProto) -> onnx.ModelProto:
     found = {node.output[0]: blocks for node in view.nodes if (blocks := _blocks(node, view))}
     if not found:
         return model
-    taken = {name for node in view.nodes for name in (node.name, *node.input, *node.output)}
+    taken = names_of(model)
     nodes: list[onnx.NodeProto] = []
     for node in view.nodes:
         blocks = found.get(node.output[0])
         nodes.extend([node] if blocks is None else _written(node, blocks, view, taken))
-    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in _read(nodes, view)]
-    for field in ("node", "value_info"):
-        model.graph.ClearField(field)
-    model.graph.node.extend(copies)
-    return infer_shapes(model)
+    return infer_shapes(with_nodes(model, _read(nodes, view)))
 
 
 def _blocks(node: onnx.NodeProto, view: GraphView) -> _Blocks | None:
@@ -70,11 +67,13 @@ def _blocks(node: onnx.NodeProto, view: GraphView) -> _Blocks | None:
     part = (batch, channels, height // size, width // size)
     if min(whole) < 1 or height % size or width % size or len(origins) != size * size:
         return None
-    if any(view.shapes.get(name) != part for name in node.input):
+    # ONNX Runtime knows the operator for floats; for other types not before 1.31, and not for all of them.
+    if source not in view.floats or any(view.shapes.get(name) != part for name in node.input):
         return None
     order = []
     for origin, begin, steps in origins:
-        if origin != source or tuple(steps) != (1, 1, size, size) or begin[:2].any():
+        inside = (begin[2:] < size).all()
+        if origin != source or tuple(steps) != (1, 1, size, size) or begin[:2].any() or not inside:
             return None
         order.append(int(begin[2] * size + begin[3]))
     return _Blocks(source, size, tuple(order)) if sorted(order) == list(range(size * size)) else None
@@ -105,7 +104,7 @@ def _cut(node: onnx.NodeProto | None, view: GraphView) -> tuple[str, Array, Arra
         return None
     begin, steps = np.zeros(len(shape), int), np.ones(len(shape), int)
     for start, axis, step in zip(starts.tolist(), axes.tolist(), by.tolist(), strict=True):
-        begin[axis] = start + shape[axis] if start < 0 else start
+        begin[axis] = max(start + shape[axis], 0) if start < 0 else start
         steps[axis] = step
     return str(node.input[0]), begin, steps
 
@@ -129,7 +128,8 @@ def _reordered(result: str, blocks: _Blocks, view: GraphView) -> bool:
     if result in view.outputs or not all(_is_conv(node, result, view) for node in readers):
         return False
     weights = dict.fromkeys(node.input[1] for node in readers)
-    if not all(_is_conv(node, result, view) for name in weights for node in view.readers[name]):
+    others = [node for name in weights for node in view.readers[name]]
+    if not view.outputs.isdisjoint(weights) or not all(_is_conv(node, result, view) for node in others):
         return False
     channels = view.shapes[blocks.source][_CHANNELS]
     places = np.concatenate([np.arange(channels) + one * channels for one in np.argsort(blocks.order)])

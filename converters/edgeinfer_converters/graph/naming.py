@@ -6,6 +6,8 @@ from collections.abc import Set
 
 import onnx
 
+from edgeinfer_converters.graph.walk import subgraphs
+
 
 def name_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Name (in place) the nodes of the graph that have none, or one that an earlier node has."""
@@ -17,6 +19,18 @@ def name_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
             taken.add(node.name)
         seen.add(node.name)
     return model
+
+
+def names_of(model: onnx.ModelProto) -> set[str]:
+    """All names that tensors and nodes of the graph and its subgraphs have."""
+    graphs = [model.graph]
+    names: set[str] = set()
+    for graph in graphs:
+        names.update(one.name for one in (*graph.input, *graph.output, *graph.initializer))
+        for node in graph.node:
+            names.update((node.name, *node.input, *node.output))
+            graphs.extend(subgraphs(node))
+    return names
 
 
 def free_name(wish: str, taken: Set[str]) -> str:

@@ -25,8 +25,8 @@ def prepare(
 
     Batch 1, no functions, initializers that are no inputs, opset from `min_opset` to `max_opset`, an IR
     version of `max_ir_version` at most, constants folded, batch normalization merged into convolutions,
-    joined slices as SpaceToDepth, shapes inferred, each node with a name of its own. The same model gives
-    the same bytes.
+    joined slices as SpaceToDepth, images transposed before they are flattened, shapes inferred, each node
+    with a name of its own. The same model gives the same bytes.
     Raises ModelError: open dimensions other than the batch, an opset that is too high, or a graph that
     onnx or onnxslim cannot work on; the message names the step.
     """

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+from edgeinfer_converters.graph.naming import names_of
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView, elements
 from edgeinfer_converters.quantize.equalize import scaled_weights
@@ -111,7 +112,7 @@ def _divisions(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> list[_
     view = GraphView(model)
     total = sum(elements(view, node.output[0]) for node in view.nodes if node.op_type == "Conv")
     found = []
-    taken = {name for node in model.graph.node for name in (node.name, *node.input, *node.output)}
+    taken = names_of(model)
     for gate in find_gates(view):
         if not taken.isdisjoint(astuple(_Names.of(gate))):
             continue

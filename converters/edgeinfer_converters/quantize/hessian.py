@@ -65,6 +65,9 @@ class Gram:
         mixed = moved[:, :, None] * self.means[:, None, :]
         matrices = self.matrices - mixed - mixed.transpose(0, 2, 1) + moved[:, :, None] * moved[:, None, :]
         matrices /= apart[:, :, None] * apart[:, None, :]
+        # What the sums may have lost is as large as before, see `centred`.
+        index = np.arange(matrices.shape[1])
+        matrices[:, index, index] += _SUM_ERROR * self.matrices[:, index, index] / np.square(apart)
         return Gram(matrices, (self.means - moved) / apart, self.positions)
 
 

@@ -74,10 +74,13 @@ def find_streams(view: GraphView, placement: Placement) -> list[Stream]:
         if not products or not all(is_pointwise(one, view) for one in products):
             continue
         makers = [view.producers[name] for name in node.input if name in view.producers]
-        linear = [one for one in makers if is_pointwise(one, view) and one.output[0] not in view.outputs]
+        integer = [one for one in makers if one.name in placement.nodes and is_pointwise(one, view)]
+        linear = [one for one in integer if one.output[0] not in view.outputs]
         private = {one.name: one.output[0] for one in linear if view.is_private(one.output[0])}
         branches = frozenset(one.name for one in linear) - private.keys()
-        names = frozenset(one.name for one in products)
+        names = frozenset(one.name for one in products) & placement.nodes
+        if not names:
+            continue
         found.append(Stream(node.name, node.output[0], private, branches, names))
     return found
 
@@ -107,26 +110,31 @@ def choose_streams(
         if shares[one.add] >= MIN_SHARE and cost <= budget:
             budget -= cost
             chosen.append(one)
-    doubled = _doubled(model, [one for one in chosen if shares[one.add] > LOUD_SHARE])
+    fed = frozenset(name for one in chosen for name in (*one.projections, *one.branches))
+    loud = [one.readers - fed for one in chosen if shares[one.add] > LOUD_SHARE]
+    doubled = _doubled(model, loud)
     return Widening(
         adds=frozenset(one.add for one in chosen),
-        float_results=frozenset(name for one in chosen for name in (*one.projections, *one.branches)),
+        float_results=fed,
         readers=frozenset(name for one in chosen for name in one.readers) - doubled,
         doubled=doubled,
         shares={one.add: shares[one.add] for one in chosen},
     )
 
 
-def _doubled(model: onnx.ModelProto, streams: list[Stream]) -> frozenset[str]:
-    """The products that read loud streams, the loudest first, as long as they may be larger."""
+def _doubled(model: onnx.ModelProto, loud: list[frozenset[str]]) -> frozenset[str]:
+    """The products that read loud streams, the loudest first, as long as they may be larger.
+
+    Not those that feed another stream: what has a float result is a matrix product of rows, no convolution.
+    """
     macs = count_macs(model)
     budget = MAX_DOUBLED * sum(macs.values())
     found: set[str] = set()
-    for one in streams:
-        cost = sum(macs[name] for name in one.readers)
+    for readers in loud:
+        cost = sum(macs[name] for name in readers)
         if cost <= budget:
             budget -= cost
-            found |= one.readers
+            found |= readers
     return frozenset(found)
 
 

@@ -19,7 +19,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.graph.naming import free_name
+from edgeinfer_converters.graph.naming import free_name, names_of
 from edgeinfer_converters.graph.shapes import infer_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import with_initializers
@@ -97,8 +97,7 @@ class _Writer:
         self.spans: dict[str, tuple[Floats, Floats]] = {}
         self._levels: dict[str, str] = {}
         self._view = view
-        self._taken = {name for node in view.nodes for name in (node.name, *node.input, *node.output)}
-        self._taken |= {*view.inputs, *view.initializers}
+        self._taken = names_of(view.model)
 
     def write(self, node: onnx.NodeProto, extremes: Extremes) -> Iterator[onnx.NodeProto]:
         """The product with levels as its result, and what makes values of these."""

@@ -143,7 +143,7 @@ class _Writer:
         return self._assemble(emitter)
 
     def _is_moved_first(self, name: str) -> bool:
-        """Whether an input is better quantized behind SpaceToDepth: ONNX Runtime has that for floats only."""
+        """Whether an input is better quantized behind SpaceToDepth, which ONNX Runtime computes in float."""
         readers = self.view.readers.get(name, ())
         inside = name in self.view.outputs or self.options.integer_inputs or self.options.integer_results
         return not inside and all(node.op_type == "SpaceToDepth" for node in readers)

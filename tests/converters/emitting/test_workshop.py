@@ -82,12 +82,21 @@ def test_default_effort_tries_one_rule(tmp_path: Path) -> None:
     assert shop.int8().reasons == ()
 
 
-def test_what_divides_no_gate_that_could_do_without_is_calibrated_once(tmp_path: Path) -> None:
+def test_what_divides_no_gate_is_calibrated_once(tmp_path: Path) -> None:
     """This network has no gates: both ask for the same."""
     shop = a_workshop(tmp_path)
     plain = shop.calibration()
-    assert not plain.optional
+    assert not plain.divided
     assert shop.calibration(thrifty=True) is plain
+
+
+def test_what_divides_a_gate_is_calibrated_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even one that needs it: the plain form may have more multiply-accumulates."""
+    made = [Calibration(onnx.ModelProto(), Ranges({}, 1), divided=1) for _ in range(2)]
+    monkeypatch.setattr("edgeinfer_converters.emitting.workshop.calibrate", lambda *_, thrifty: made[thrifty])
+    shop = a_workshop(tmp_path)
+    assert shop.calibration() is made[False]
+    assert shop.calibration(thrifty=True) is made[True]
 
 
 def test_mixed_is_made_from_gates_that_need_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,22 @@ def test_what_has_one_keeps_it_and_names_stay_apart() -> None:
     assert "one_bias" not in names[1:]
 
 
+def test_a_bias_that_is_shared_is_copied() -> None:
+    """Equal constants become one when a graph is cleaned up."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w", "b"], ["a"], "one", pads=[1] * 4),
+        helper.make_node("Conv", ["a", "w", "c"], ["y"], "two", pads=[1] * 4),
+    ]
+    same = {"b": np.full(4, 0.5), "c": np.full(4, 0.5)}
+    model = graph_of(nodes, (1, 4, 8, 8), {"w": filters(), **same})
+    assert len({node.input[2] for node in model.graph.node}) == 1
+    (sample,) = samples_of(model, 1)
+    before = run(model, sample)[0]
+    view = GraphView(add_biases(model))
+    assert len({node.input[2] for node in view.nodes}) == 2
+    np.testing.assert_array_equal(run(model, sample)[0], before)
+
+
 def test_a_second_time_changes_nothing() -> None:
     model = add_biases(graph_of([conv("x", "y")], (1, 4, 8, 8), {"w": filters()}))
     again = add_biases(model)

@@ -163,6 +163,36 @@ def test_what_is_no_focus(corners: tuple[tuple[int, int], ...], side: int, axis:
     assert with_space_to_depth(model).SerializeToString() == before
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.bool_])
+def test_images_that_are_no_floats_are_left_alone(kind: type) -> None:
+    """Older runtimes have no kernel for them."""
+    model = focus(helper.make_node("Cast", ["f"], ["y"], to=onnx.TensorProto.FLOAT))
+    for value in (*model.graph.input, *model.graph.value_info):
+        value.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    before = model.SerializeToString()
+    assert with_space_to_depth(model).SerializeToString() == before
+
+
+def test_a_start_before_the_image_is_its_first_pixel() -> None:
+    """Not the second one of the row before."""
+    corners = [(0, 0), (1, -13), (1, 0), (1, 1)]
+    model = focus(helper.make_node("Relu", ["f"], ["y"]), corners=corners)
+    before = run(model)[0]
+    np.testing.assert_array_equal(run(with_space_to_depth(model))[0], before)
+
+
+def test_weights_that_are_seen_from_outside_stay_as_they_are() -> None:
+    model = focus(CONV)
+    weights = next(tensor for tensor in model.graph.initializer if tensor.name == "w")
+    model.graph.output.append(helper.make_tensor_value_info("w", onnx.TensorProto.FLOAT, weights.dims))
+    assert rewritten(model)["Split"] == 1
+
+
+def test_constants_that_nobody_reads_any_more_go() -> None:
+    model = with_space_to_depth(focus(CONV))
+    assert [tensor.name for tensor in model.graph.initializer] == ["w"]
+
+
 def test_parts_of_different_images() -> None:
     parts = helper.make_node("Concat", ["part0", "part1", "part2", "other"], ["g"], axis=1)
     negative = helper.make_node("Neg", ["x"], ["minus"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from edgeinfer.profile import Integer
 from edgeinfer_converters.calibration.int8 import Aims, Int8Model, calibrate, to_int8
@@ -21,7 +22,7 @@ from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import serialized
 from edgeinfer_converters.tflite import to_tflite
-from tests.fixtures.graphs import GRAPHS, bottlenecks, ranges_of, run, samples_of, sqnr_db
+from tests.fixtures.graphs import GRAPHS, bottlenecks, filters, graph_of, ranges_of, run, samples_of, sqnr_db
 from tests.fixtures.lite import run_lite
 
 U8 = Integer(activation="uint8")
@@ -107,10 +108,27 @@ def silent(_: int, __: str) -> _Silent:
     return _Silent()
 
 
-def test_the_whole_chain_gains_and_stays_integer(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_one_bias(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same with one constant as the bias of all expansions: so a clean-up leaves equal ones."""
+    expansions = [node for node in model.graph.node if node.name.startswith("expand")]
+    (count,) = {GraphView(model).shapes[node.input[1]][0] for node in expansions}
+    model.graph.initializer.append(numpy_helper.from_array(np.full(count, 0.1, np.float32), "one_for_all"))
+    for node in expansions:
+        node.input.append("one_for_all")
+    return model
+
+
+@pytest.mark.parametrize("loud", [0.0, 2.0])
+@pytest.mark.parametrize("make", [bottlenecks, lambda: with_one_bias(bottlenecks())])
+def test_the_whole_chain_gains_and_stays_integer(
+    make: Callable[[], onnx.ModelProto], loud: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether sums are read in two parts or by channel."""
     monkeypatch.setattr("edgeinfer_converters.quantize.residual.GOOD_DB", 200.0)
     monkeypatch.setattr("edgeinfer_converters.quantize.residual.MIN_SHARE", 0.01)
-    model = bottlenecks()
+    monkeypatch.setattr("edgeinfer_converters.quantize.residual.LOUD_SHARE", loud)
+    monkeypatch.setattr("edgeinfer_converters.quantize.residual.MAX_DOUBLED", 1.0)
+    model = make()
     plain, better = widened(model, on_cpu=False), widened(model, on_cpu=True)
     assert {one[0] for one in better.reasons} == {
         "residual sum add1 in float",
@@ -128,6 +146,56 @@ def test_the_whole_chain_gains_and_stays_integer(monkeypatch: pytest.MonkeyPatch
     assert after > before + 1
     twin = np.concatenate([run(better.twin, one)[0] for one in samples])
     np.testing.assert_allclose(twin, wanted, rtol=1e-3, atol=1e-4)
+
+
+def chain() -> onnx.ModelProto:
+    """A stream that a projection into the next one reads, without anything between."""
+    rng = np.random.default_rng(0)
+    weights = {"stem": filters(24, 4, 5), "first": rng.normal(0, 0.2, (8, 24, 1, 1))}
+    nodes = [
+        helper.make_node("Conv", ["x", "stem"], ["s"], "stem", pads=[2] * 4),
+        helper.make_node("MaxPool", ["s"], ["p"], "shrink", kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Conv", ["p", "first"], ["b0"], "first"),
+    ]
+    for number in (1, 2, 3):
+        weights[f"w{number}"] = rng.normal(0, 0.3, (8, 8, 1, 1))
+        nodes += [
+            helper.make_node("Conv", [f"b{number - 1}", f"w{number}"], [f"j{number}"], f"project{number}"),
+            helper.make_node("Add", [f"j{number}", f"b{number - 1}"], [f"b{number}"], f"add{number}"),
+        ]
+    weights["last"] = rng.normal(0, 0.3, (8, 8, 1, 1))
+    nodes.append(helper.make_node("Conv", ["b3", "last"], ["y"], "last"))
+    return graph_of(nodes, (1, 8, 4, 4), weights, shape=(1, 4, 16, 16))
+
+
+def test_readers_that_feed_another_stream_are_not_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have float results, which no convolution has; they are read by channel instead."""
+    for name, value in {"GOOD_DB": 200.0, "MIN_SHARE": 0.0, "LOUD_SHARE": -1.0, "MAX_DOUBLED": 1.0}.items():
+        monkeypatch.setattr(f"edgeinfer_converters.quantize.residual.{name}", value)
+    model = chain()
+    found = chosen(model, {})
+    assert found.float_results == {"first", "project1", "project2", "project3"}
+    assert found.readers == {"project2", "project3"}
+    assert found.doubled == {"last"}
+    for integer_results in (False, True):
+        made = widened(model, on_cpu=not integer_results, integer_results=integer_results)
+        view = GraphView(made.quantized)
+        for name in ("project2", "project3"):
+            source = next(node for node in view.nodes if node.name == name).input[0]
+            while source in view.producers and "level" not in source:
+                source = view.producers[source].input[0]
+            assert "level" in source, (name, integer_results)
+
+
+def test_a_stream_whose_readers_are_float_is_none() -> None:
+    view = GraphView(bottlenecks())
+    assert [one.add for one in find_streams(view, place(view, frozenset({"last"})))] == ["add1"]
+
+
+def test_projections_that_are_float_are_left_alone() -> None:
+    view = GraphView(bottlenecks())
+    (_, second) = find_streams(view, place(view, frozenset({"project2"})))
+    assert second.projections == {}
 
 
 def test_biases_are_given_to_all_that_is_written_as_rows() -> None:

@@ -16,7 +16,7 @@ from edgeinfer_converters.calibration.channel_extremes import channel_extremes
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.extremes import Extremes
-from edgeinfer_converters.quantize.hessian import GramsAround
+from edgeinfer_converters.quantize.hessian import Gram, GramsAround
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.spread import (
     EVENNESS,
@@ -223,3 +223,14 @@ def test_inputs_that_are_not_named_or_not_known_are_left_alone() -> None:
         assert [node.name for node in spread.model.graph.node] == ["widen", "sum", "one", "other", "end"]
         assert not spread.floats
         assert not spread.spans
+
+
+@pytest.mark.parametrize("mean", [1.0, 100.0, 10000.0])
+def test_no_covariance_around_a_far_middle_is_below_zero(mean: float) -> None:
+    """What float32 sums lose is as large as the values that were added up, not as what is left of them."""
+    rng = np.random.default_rng(0)
+    rows = (rng.normal(0, 0.85, (512, 2)) @ rng.normal(0, 1, (2, 8)) + mean).astype(np.float32)
+    matrix = (rows.T @ rows).astype(np.float64)[None] / len(rows)
+    gram = Gram(matrix, rows.mean(axis=0, dtype=np.float64)[None], len(rows))
+    around = gram.around(rows.mean(axis=0, dtype=np.float64), np.full(8, 2.0))
+    assert np.linalg.eigvalsh(around.centred()).min() >= 0
