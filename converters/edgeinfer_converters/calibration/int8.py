@@ -134,14 +134,12 @@ class _Draft:
 class Calibration:
     """The float graph that will be quantized, and what was learnt of its tensors.
 
-    `divided`, `optional`: how many of its gates are divided by channel, and how many of these could do
-    without, see `quantize.divided`.
+    `divided`: how many of its gates are divided by channel, see `quantize.divided`.
     """
 
     graph: onnx.ModelProto
     ranges: Ranges
     divided: int = 0
-    optional: int = 0
 
 
 def calibrate(
@@ -171,7 +169,7 @@ def calibrate(
         ranges = observe(
             graph, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint
         )
-    return Calibration(graph, ranges, divided.gates, divided.optional)
+    return Calibration(graph, ranges, divided.gates)
 
 
 @dataclass(frozen=True)

@@ -87,11 +87,10 @@ class _Names:
 
 @dataclass(frozen=True)
 class Divided:
-    """A graph, how many of its gates are divided by channel, and how many of these could do without."""
+    """A graph, and how many of its gates are divided by channel."""
 
     model: onnx.ModelProto
     gates: int = 0
-    optional: int = 0
 
 
 def divide_gates(model: onnx.ModelProto, ranges: Mapping[str, Extremes], *, thrifty: bool = False) -> Divided:
@@ -105,7 +104,7 @@ def divide_gates(model: onnx.ModelProto, ranges: Mapping[str, Extremes], *, thri
         return Divided(model)
     dense = 1 if thrifty else DENSE_CHANNELS
     changed = _divided(model, {one.gate.conv.name: one for one in chosen}, dense)
-    return Divided(infer_shapes(changed), len(chosen), sum(not one.needed for one in chosen))
+    return Divided(infer_shapes(changed), len(chosen))
 
 
 def _divisions(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> list[_Division]:

@@ -10,7 +10,7 @@ al., 2023, arXiv:2211.10438).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,13 +57,8 @@ def spread_channels(model: onnx.ModelProto, names: Set[str], extremes: Mapping[s
     They have constant weights and biases that nothing else reads; `extremes` has those of their results,
     by tensor. Those of which nothing is known are left alone.
     """
-    view = GraphView(model)
-    writer = _Writer(view)
-    nodes: list[onnx.NodeProto] = []
-    for node in view.nodes:
-        known = extremes.get(node.output[0]) if node.name in names else None
-        nodes.extend([node] if known is None else writer.write(node, known))
-    return writer.spread(nodes)
+    writer = _Writer(GraphView(model))
+    return writer.spread(names, writer.write, lambda node: extremes.get(node.output[0]))
 
 
 def spread_inputs(model: onnx.ModelProto, names: Set[str], extremes: Mapping[str, Extremes]) -> Spread:
@@ -72,13 +67,8 @@ def spread_inputs(model: onnx.ModelProto, names: Set[str], extremes: Mapping[str
     They have constant weights and biases that nothing else reads, and their inputs exist in float; `extremes`
     has those of their inputs, by tensor. Those of which nothing is known are left alone.
     """
-    view = GraphView(model)
-    writer = _Writer(view)
-    nodes: list[onnx.NodeProto] = []
-    for node in view.nodes:
-        known = extremes.get(node.input[0]) if node.name in names else None
-        nodes.extend([node] if known is None else writer.read(node, known))
-    return writer.spread(nodes)
+    writer = _Writer(GraphView(model))
+    return writer.spread(names, writer.read, lambda node: extremes.get(node.input[0]))
 
 
 def middle_and_reach(extremes: Extremes) -> tuple[Floats, Floats]:
@@ -139,8 +129,17 @@ class _Writer:
         self.floats.add(name)
         return helper.make_node(op_type, inputs, [output], name)
 
-    def spread(self, nodes: list[onnx.NodeProto]) -> Spread:
-        """What was written, with `nodes` as its graph."""
+    def spread(
+        self,
+        names: Set[str],
+        written: Callable[[onnx.NodeProto, Extremes], Iterator[onnx.NodeProto]],
+        known: Callable[[onnx.NodeProto], Extremes | None],
+    ) -> Spread:
+        """The graph with the products `names` as `written` has them, where something is known."""
+        nodes: list[onnx.NodeProto] = []
+        for node in self._view.nodes:
+            extremes = known(node) if node.name in names else None
+            nodes.extend([node] if extremes is None else written(node, extremes))
         changed = with_initializers(self._view.model, self.constants.values())
         copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
         for part in ("node", "value_info"):

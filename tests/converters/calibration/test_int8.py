@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import serialized
 from tests.fixtures.graphs import GRAPHS, ranges_of, run, samples_of, sqnr_db
+from tests.fixtures.steps import Steps
 
 FORMS = {
     "u8": Integer(activation="uint8"),
@@ -30,18 +30,6 @@ FORMS = {
     "reduced": Integer(activation="uint8", reduce_range=True),
     "per-tensor": Integer(activation="int8", per_channel=False),
 }
-
-
-class Steps:
-    """Remembers what progress was shown for."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, int] = {}
-
-    @contextlib.contextmanager
-    def __call__(self, total: int, step: str, unit: str = "samples") -> Iterator[Callable[[int], None]]:
-        self.seen[step] = total
-        yield lambda _: None
 
 
 def converted(model: onnx.ModelProto, integer: Integer, count: int = 12) -> onnx.ModelProto:
@@ -138,12 +126,12 @@ def test_divided_gates_are_told_of(count: int, said: list[str], monkeypatch: pyt
 
     def divide(graph: onnx.ModelProto, _: object, *, thrifty: bool) -> Divided:
         asked.append(thrifty)
-        return Divided(graph, count, optional=count)
+        return Divided(graph, count)
 
     monkeypatch.setattr("edgeinfer_converters.calibration.int8.divide_gates", divide)
     for thrifty in (False, True):
         found = calibrate(shelve(serialized(model)), inputs, 8, Steps(), thrifty=thrifty)
-        assert found.divided == found.optional == count
+        assert found.divided == count
         made = to_int8(found, inputs, 8, Aims(FORMS["u8"]), Steps())
         assert [what for what, _ in made.reasons] == [f"{one} divided by channel" for one in said]
     assert asked == [False, True]

@@ -104,13 +104,12 @@ def test_mixed_is_made_from_gates_that_need_it_alone(tmp_path: Path, monkeypatch
 
     def calibrated(*_: object, thrifty: bool) -> Calibration:
         asked.append(thrifty)
-        optional = 0 if thrifty else 2
-        return Calibration(onnx.ModelProto(), Ranges({}, 1), divided=1 + optional, optional=optional)
+        return Calibration(onnx.ModelProto(), Ranges({}, 1), divided=1 if thrifty else 3)
 
     monkeypatch.setattr("edgeinfer_converters.emitting.workshop.calibrate", calibrated)
     shop = a_workshop(tmp_path)
-    assert shop.calibration().optional == 2
-    assert shop.calibration(thrifty=True).optional == 0
+    assert shop.calibration().divided == 3
+    assert shop.calibration(thrifty=True).divided == 1
     assert shop.calibration(thrifty=True) is shop.calibration(thrifty=True)
     assert asked == [False, True]
     used: list[Calibration] = []

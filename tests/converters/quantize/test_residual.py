@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import onnx
@@ -24,6 +24,7 @@ from edgeinfer_converters.sources.source import serialized
 from edgeinfer_converters.tflite import to_tflite
 from tests.fixtures.graphs import GRAPHS, bottlenecks, filters, graph_of, ranges_of, run, samples_of, sqnr_db
 from tests.fixtures.lite import run_lite
+from tests.fixtures.steps import Steps
 
 U8 = Integer(activation="uint8")
 
@@ -89,23 +90,11 @@ def test_what_costs_too_much_is_not_done(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def widened(model: onnx.ModelProto, *, on_cpu: bool, integer_results: bool = False) -> Int8Model:
-    def inputs() -> object:
+    def inputs() -> Iterator[dict[str, np.ndarray]]:
         return samples_of(model, 16)
 
-    aims = Aims(U8, on_cpu=on_cpu, integer_results=integer_results)
-    return to_int8(calibrate(shelve(serialized(model)), inputs, 16, silent), inputs, 16, aims, silent)  # type: ignore[arg-type]
-
-
-class _Silent:
-    def __enter__(self) -> object:
-        return lambda _: None
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-def silent(_: int, __: str) -> _Silent:
-    return _Silent()
+    aims, steps = Aims(U8, on_cpu=on_cpu, integer_results=integer_results), Steps()
+    return to_int8(calibrate(shelve(serialized(model)), inputs, 16, steps), inputs, 16, aims, steps)
 
 
 def with_one_bias(model: onnx.ModelProto) -> onnx.ModelProto:
