@@ -2,8 +2,10 @@
 
 Operators keep their names when a graph is quantized, so they can be paired by them. What an operator of the
 quantized graph gives is taken behind its QuantizeLinear and DequantizeLinear, where it has these, and held
-against the float tensor that it stands for: behind the clamps that saturation replaced. Both graphs run as
-they are written, unfused, on one thread: the same numbers on every machine.
+against the float tensor that it stands for: behind the clamps that saturation replaced. Where a function such
+as a sigmoid alone reads a tensor, what it makes of both counts: a range that ends where the function does not
+distinguish values any more is no loss. Both graphs run as they are written, unfused, on one thread: the same
+numbers on every machine.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from edgeinfer_converters.graph.macs import count_macs
 from edgeinfer_converters.graph.operators import PROVIDER
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.judging.verify import SqnrMeter
+from edgeinfer_converters.quantize.activations import Activation, activation_behind
 from edgeinfer_converters.report.facts import LayerFacts, RangeFacts
 from edgeinfer_converters.report.probes import Probe, Quantizer, find_probes
 from edgeinfer_converters.samples.sample import Sample
@@ -58,8 +61,9 @@ def look_inside(
         _Side(reference, [probe.tensor for probe in probes]),
         _Side(quantized, [probe.twin for probe in probes]),
     )
-    parts = list(_parts(probes, GraphView(reference)))
-    gauges = [_Gauge(probe) for probe in probes]
+    view = GraphView(reference)
+    parts = list(_parts(probes, view))
+    gauges = [_Gauge(probe, activation_behind(view, probe.tensor)) for probe in probes]
     count = 0
     for sample in samples:
         count += 1
@@ -133,10 +137,11 @@ def _open(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
 
 
 class _Gauge:
-    """What is measured of one probe."""
+    """What is measured of one probe, as far as it comes through the function behind it."""
 
-    def __init__(self, probe: Probe) -> None:
+    def __init__(self, probe: Probe, behind: Activation) -> None:
         self.probe = probe
+        self._behind = behind.apply
         self.alike = True
         self.low, self.high = np.inf, -np.inf
         self._meter = SqnrMeter()
@@ -147,12 +152,13 @@ class _Gauge:
         self.alike = self.alike and wanted.shape == found.shape and wanted.size > 0
         if not self.alike:
             return
-        self._meter.add(wanted, found)
+        through = self._behind(wanted)
+        self._meter.add(through, self._behind(found))
         self.low, self.high = min(self.low, float(wanted.min())), max(self.high, float(wanted.max()))
         quantizer = self.probe.quantizer
         if quantizer is not None:
-            half = quantizer.scale / 2
-            outside = (wanted < quantizer.low - half) | (wanted > quantizer.high + half)
+            kept = self._behind(np.clip(wanted, quantizer.low, quantizer.high))
+            outside = np.abs(through - kept) > quantizer.scale / 2
             self._values += wanted.size
             self._outside += int(np.count_nonzero(outside))
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 from edgeinfer.errors import ModelError
 from edgeinfer.profile import Integer
+from edgeinfer_converters.quantize.affine import activation_form, affine_of
+from edgeinfer_converters.quantize.noise import with_rounding
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.report import layers
 from edgeinfer_converters.report.layers import look_inside
 from edgeinfer_converters.samples.sample import Sample
-from tests.fixtures.graphs import classifier, ranges_of, residual
+from tests.fixtures.graphs import classifier, graph_of, ranges_of, residual
 
 
 def samples(model: onnx.ModelProto, count: int = 3) -> list[Sample]:
@@ -44,6 +46,28 @@ def test_a_quantized_graph_is_near_and_its_work_adds_up() -> None:
     assert sum(one.macs_share for one in found.layers) == pytest.approx(1, abs=1e-3)
     assert [one.name for one in found.layers if one.macs_share] == ["conv1", "conv2", "linear"]
     assert all(one.integer for one in found.layers)
+
+
+@pytest.mark.parametrize("gate", ["Sigmoid", "Relu"])
+def test_what_the_function_behind_does_not_distinguish_is_no_error(gate: str) -> None:
+    """A range that ends at 8: a sigmoid is sure of itself there, but a Relu is not."""
+    nodes = [
+        helper.make_node("Mul", ["x", "fifty"], ["far"], "widen"),
+        helper.make_node(gate, ["far"], ["y"], "gate"),
+    ]
+    model = graph_of(nodes, (1, 4, 8, 8), {"fifty": np.full((1, 4, 1, 1), 50.0)})
+    affine = affine_of(-8.0, 8.0, activation_form(Integer(activation="uint8")))
+    rounded = with_rounding(model, {"far": affine})
+    (layer,) = [one for one in look_inside(model, rounded, samples(model)).layers if one.name == "widen"]
+    (range_,) = [one for one in look_inside(model, rounded, samples(model)).ranges if one.tensor == "far"]
+    assert range_.seen_high > 100
+    if gate == "Sigmoid":
+        assert layer.sqnr_db > 30
+        assert layer.clipped == 0.0
+    else:
+        assert layer.sqnr_db < 10
+        assert layer.clipped is not None
+        assert layer.clipped > 0.3
 
 
 def test_a_damaged_layer_stands_out() -> None:
