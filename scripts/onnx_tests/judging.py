@@ -16,7 +16,7 @@ from edgeinfer.errors import ModelError
 from edgeinfer.frames import Array
 from edgeinfer.strict import Struct
 from edgeinfer.tflite.inspect import check_loadable
-from edgeinfer_converters.tflite import TfliteModel, to_tflite
+from edgeinfer_converters.tflite.convert import TfliteModel, to_tflite
 from scripts.onnx_tests.cases import Case
 
 Verdict = Literal["pass", "refused", "wrong", "crash", "time-out"]

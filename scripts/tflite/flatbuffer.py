@@ -15,7 +15,7 @@ from edgeinfer_converters.emitting.workshop import TFLITE_INTEGER
 from edgeinfer_converters.progress import counted
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import serialized
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from scripts.quantization.tasks import Zoo
 from scripts.tflite.floats import prepared
 from scripts.tflite.results import Flatbuffer

@@ -218,10 +218,11 @@ def _report(
 def _advice(options: BuildOptions, workshop: Workshop, emitted: EmittedModel) -> tuple[str, ...]:
     calibration, evaluation = workshop.calibrated_on, workshop.data.evaluation
     saturated: tuple[Saturated, ...] = ()
-    quantized = emitted.graph if emitted.twin is not None else None
-    if emitted.twin is not None and quantized is not None and calibration and evaluation:
+    if emitted.quantized_from is not None and calibration and evaluation:
+        twin, quantized = emitted.twin, emitted.graph
         inputs = ((sample.inputs for sample in samples) for samples in (calibration, evaluation))
-        saturated = saturated_tensors(emitted.twin, infer_shapes(quantized), *inputs)
+        if twin is not None and quantized is not None:
+            saturated = saturated_tensors(twin, infer_shapes(quantized), *inputs)
     return advice(calibration, emitted.comparison, options.max_drop, saturated, workshop.oddities)
 
 

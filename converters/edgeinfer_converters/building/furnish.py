@@ -21,7 +21,7 @@ from edgeinfer_converters.judging.local import local_options
 from edgeinfer_converters.progress import announce
 from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.sources.source import Source, check_readable, prepared_graph, serialized
-from edgeinfer_converters.tflite import Forms
+from edgeinfer_converters.tflite.forms import Forms
 
 
 def furnish(

@@ -35,12 +35,13 @@ from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
 from edgeinfer_converters.quantize.refinement import RUNS, refine_ranges
-from edgeinfer_converters.quantize.residual import choose_streams, find_streams
+from edgeinfer_converters.quantize.residual import affordable_streams, choose_streams
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.sequential import correct_biases
 from edgeinfer_converters.quantize.spread import Spread, spread_channels, spread_inputs
 from edgeinfer_converters.quantize.static import quantize_int8
-from edgeinfer_converters.shelf import Shelved
+from edgeinfer_converters.shelf import Shelved, shelve
+from edgeinfer_converters.sources.source import serialized
 
 RANKING_SAMPLES = 4
 """All tensors are ranked on them: a few suffice to find the worst."""
@@ -134,12 +135,18 @@ class _Draft:
 class Calibration:
     """The float graph that will be quantized, and what was learnt of its tensors.
 
-    `divided`: how many of its gates are divided by channel, see `quantize.divided`.
+    `shelved`: the graph, which waits on disk: quantizing changes it, and two would be in memory. `divided`:
+    how many of its gates are divided by channel, see `quantize.divided`.
     """
 
-    graph: onnx.ModelProto
+    shelved: Shelved
     ranges: Ranges
     divided: int = 0
+
+    @property
+    def graph(self) -> onnx.ModelProto:
+        """The graph, parsed anew each time."""
+        return onnx.load_from_string(self.shelved.read())
 
 
 def calibrate(
@@ -169,7 +176,7 @@ def calibrate(
         ranges = observe(
             graph, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint
         )
-    return Calibration(graph, ranges, divided.gates)
+    return Calibration(shelve(serialized(graph)), ranges, divided.gates)
 
 
 @dataclass(frozen=True)
@@ -222,7 +229,9 @@ def _divisions(calibration: Calibration) -> Iterator[tuple[str, str]]:
 
 def _scales(draft: _Draft, placement: Placement, aims: Aims) -> dict[str, Affine]:
     form = activation_form(aims.integer)
-    return choose_scales(GraphView(draft.graph), placement, draft.ranges, form, aims.method)
+    scales = choose_scales(GraphView(draft.graph), placement, draft.ranges, form, aims.method)
+    give_back()
+    return scales
 
 
 def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress) -> _Draft:
@@ -250,7 +259,7 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
     """Residual streams in float where they carry much of the noise."""
     view = GraphView(draft.graph)
     placement = place(view, draft.floats, integer_results=aims.integer_results)
-    if not (aims.on_cpu or aims.integer_results) or not find_streams(view, placement):
+    if not (aims.on_cpu or aims.integer_results) or not affordable_streams(view, placement):
         return draft
     meter = noise_meter(draft.graph, islice(inputs(), NOISE_SAMPLES))
     scales = _scales(draft, placement, aims)

@@ -25,9 +25,9 @@ from edgeinfer_converters.sources.source import serialized
 class EmittedModel:
     """A model that runs, and how it compares; its speed is either measured or estimated, or not known.
 
-    `twin`: the float graph that it was quantized from, where that is not the workshop's. `written_from`: the
-    ONNX graph of a file in another format. `decisions`: what was done for this model in particular.
-    `note`: what else its precision says too little of, for the report.
+    `quantized_from`: the float graph, where that is not the workshop's. `written_from`: the ONNX graph of a
+    file in another format. `decisions`: what was done for this model in particular. `note`: what else its
+    precision says too little of, for the report.
     """
 
     precision: Emitted
@@ -35,22 +35,31 @@ class EmittedModel:
     comparison: Comparison
     timing: Timing | None = None
     forecast: Forecast | None = None
-    twin: onnx.ModelProto | None = None
+    quantized_from: Shelved | None = None
     written_from: Shelved | None = None
     decisions: tuple[Decision, ...] = ()
     note: str = ""
+
+    @property
+    def twin(self) -> onnx.ModelProto | None:
+        """The float graph that it was quantized from, parsed anew; None where that is the workshop's."""
+        return _read(self.quantized_from)
 
     @property
     def graph(self) -> onnx.ModelProto | None:
         """The ONNX graph of the file, parsed anew; None for a TFLite file that is packed as it is."""
         if self.file.model_format == "onnx":
             return onnx.load_from_string(self.data)
-        return None if self.written_from is None else onnx.load_from_string(self.written_from.read())
+        return _read(self.written_from)
 
     @property
     def data(self) -> bytes:
         """The bytes of the file."""
         return self.file.data
+
+
+def _read(graph: Shelved | None) -> onnx.ModelProto | None:
+    return None if graph is None else onnx.load_from_string(graph.read())
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
         made.file,
         comparison,
         timing,
-        twin=made.twin,
+        quantized_from=made.quantized_from,
         written_from=made.written_from,
         decisions=made.decisions,
     )
@@ -120,11 +129,11 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
 
 @dataclass(frozen=True)
 class _Converted:
-    """`written_from`: only where the file itself is no graph: it takes memory."""
+    """`written_from`: only where the file itself is no graph."""
 
     file: ModelFile
     written_from: Shelved | None = None
-    twin: onnx.ModelProto | None = None
+    quantized_from: Shelved | None = None
     decisions: tuple[Decision, ...] = ()
 
 
@@ -137,7 +146,7 @@ def _converted(workshop: Workshop, candidate: Candidate) -> _Converted:
         decisions = tuple(
             Decision(what="quantization", choice=choice, reason=reason) for choice, reason in made.reasons
         )
-        return _filed(workshop, workshop.tailed(made), made.twin, decisions)
+        return _filed(workshop, workshop.tailed(made), shelve(serialized(made.twin)), decisions)
     graph = onnx.load_from_string(workshop.prepared.read())
     return _filed(workshop, graph, half=candidate.precision == "float16")
 
@@ -145,7 +154,7 @@ def _converted(workshop: Workshop, candidate: Candidate) -> _Converted:
 def _filed(
     workshop: Workshop,
     graph: onnx.ModelProto,
-    twin: onnx.ModelProto | None = None,
+    quantized_from: Shelved | None = None,
     decisions: tuple[Decision, ...] = (),
     *,
     half: bool = False,
@@ -155,7 +164,7 @@ def _filed(
     if file.narrowed:
         lost = Decision(what="float64", choice="computed in float32", reason=file.narrowed)
         decisions = (*decisions, lost)
-    return _Converted(file, written_from, twin, decisions)
+    return _Converted(file, written_from, quantized_from, decisions)
 
 
 def _time(

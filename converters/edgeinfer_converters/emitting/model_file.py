@@ -14,7 +14,7 @@ from edgeinfer_converters.emitting.float16 import to_float16
 from edgeinfer_converters.emitting.oriented import Oriented
 from edgeinfer_converters.importers.onnx import is_quantized
 from edgeinfer_converters.sources.source import serialized
-from edgeinfer_converters.tflite import Forms, to_tflite
+from edgeinfer_converters.tflite.forms import Forms
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.work import Work
 
@@ -67,6 +67,8 @@ def write_model(
     Raises ModelError for what the format has no equal for.
     """
     if model_format == "tflite":
+        from edgeinfer_converters.tflite.convert import to_tflite  # brings 20 MB that ONNX files do not need
+
         integers = forms.integers if is_quantized(graph) else {}
         made = to_tflite(graph, forms=replace(forms, integers=integers), half_weights=half)
         layouts = {**made.inputs, **made.outputs}

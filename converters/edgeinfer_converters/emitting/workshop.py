@@ -29,7 +29,7 @@ from edgeinfer_converters.quantize.ranges import CHOICES
 from edgeinfer_converters.samples import Samples
 from edgeinfer_converters.shelf import Shelved
 from edgeinfer_converters.sources.source import Source
-from edgeinfer_converters.tflite import Forms
+from edgeinfer_converters.tflite.forms import Forms
 
 TFLITE_INTEGER = Integer(activation="int8")
 """The integer form of TFLite files, on every processor."""

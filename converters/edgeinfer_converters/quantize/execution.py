@@ -25,8 +25,8 @@ def single_threaded() -> Iterator[None]:
 def open_session(model: bytes, *, pooled: bool = True) -> onnxruntime.InferenceSession:
     """A session for a float graph, or one of QDQ form whose integers are simulated in float32.
 
-    With `pooled` it keeps memory between runs, up to twice what they need: right where it is soon closed,
-    and its results are copied. Without, memory goes back after each run: right where many are open.
+    With `pooled` it keeps memory between runs, more than they need: right where it is soon closed, and its
+    results are copied. Without, memory goes back after each run: right where many are open.
     Raises ModelError if the runtime cannot load it.
     """
     options = onnxruntime.SessionOptions()
@@ -36,8 +36,9 @@ def open_session(model: bytes, *, pooled: bool = True) -> onnxruntime.InferenceS
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.enable_cpu_mem_arena = pooled
-    # Else all of a run's tensors would be one block, asked from the system and given back in every run.
-    options.enable_mem_pattern = pooled
+    # Else all of a run's tensors would be one block: another one beside those of the first run in a pool; and
+    # without one asked from the system and given back in every run.
+    options.enable_mem_pattern = False
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(

@@ -85,6 +85,12 @@ def find_streams(view: GraphView, placement: Placement) -> list[Stream]:
     return found
 
 
+def affordable_streams(view: GraphView, placement: Placement) -> list[Stream]:
+    """Those that alone do not cost too much in float."""
+    streams, budget = find_streams(view, placement), _budget(view)
+    return [one for one in streams if elements(view, one.tensor) <= budget]
+
+
 def stream_tensors(view: GraphView) -> tuple[str, ...]:
     """Streams, and the tensors that they add up and pointwise products make, in topological order."""
     streams = find_streams(view, place(view, integer_results=True))
@@ -97,13 +103,13 @@ def choose_streams(
 ) -> Widening:
     """The streams that are worth it, by their measured share of the noise."""
     view = GraphView(model)
-    streams = find_streams(view, placement)
+    streams = affordable_streams(view, placement)
     whole = meter.of(scales) if streams else 0.0
     if whole <= 10 ** (-GOOD_DB / 10):
         return Widening()
     noise = meter.of_each([_of_stream(one, scales) for one in streams])
     shares = {one.add: alone / whole for one, alone in zip(streams, noise, strict=True)}
-    budget = MAX_COST * sum(elements(view, node.output[0]) for node in view.nodes if node.op_type in PRODUCTS)
+    budget = _budget(view)
     chosen: list[Stream] = []
     for one in sorted(streams, key=lambda stream: (-shares[stream.add], stream.add)):
         cost = elements(view, one.tensor)
@@ -120,6 +126,11 @@ def choose_streams(
         doubled=doubled,
         shares={one.add: shares[one.add] for one in chosen},
     )
+
+
+def _budget(view: GraphView) -> float:
+    """How many numbers of streams may be in float."""
+    return MAX_COST * sum(elements(view, node.output[0]) for node in view.nodes if node.op_type in PRODUCTS)
 
 
 def _doubled(model: onnx.ModelProto, loud: list[frozenset[str]]) -> frozenset[str]:

@@ -15,9 +15,6 @@ from edgeinfer.processing.spec import PipelineSpec
 from edgeinfer.profile import Profile, Runtime
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.importers.onnx import is_quantized, read_onnx
-from edgeinfer_converters.importers.tflite import read_tflite
-from edgeinfer_converters.importers.tflite_graph.graph import import_graph
-from edgeinfer_converters.importers.tflite_graph.graph import is_quantized as is_quantized_tflite
 from edgeinfer_converters.shelf import Shelved, shelve
 from edgeinfer_converters.sources.sizes import fix_sizes
 
@@ -78,6 +75,8 @@ def prepared_graph(source: Source, runtime: Runtime, pipeline: PipelineSpec | No
     """
     graph = source.graph
     if graph is None:
+        from edgeinfer_converters.importers.tflite_graph.graph import import_graph
+
         with _naming(source.path):
             graph = import_graph(source.data)
     if pipeline is not None:
@@ -110,6 +109,10 @@ def serialized(graph: onnx.ModelProto) -> bytes:
 
 
 def _tflite_source(path: Path, *, runnable: bool) -> Source:
+    # The schema takes 6 MB, which nobody needs for ONNX models.
+    from edgeinfer_converters.importers.tflite import read_tflite
+    from edgeinfer_converters.importers.tflite_graph.graph import is_quantized as is_quantized_tflite
+
     data = read_tflite(path, runnable=runnable)
     with _naming(path):
         quantized = is_quantized_tflite(data)

@@ -2,10 +2,5 @@
 
 `convert` is the whole way: `facts` knows shapes and constants, `lowering` keeps track of what is stored
 where, `operators` has a function for each ONNX operator, `tidy` removes what is not needed, `flatbuffer`
-writes the file.
+writes the file. Nothing is imported here: `forms`, `layouts` and `work` are small, the conversion is not.
 """
-
-from edgeinfer_converters.tflite.convert import TfliteModel, to_tflite
-from edgeinfer_converters.tflite.interface import Forms
-
-__all__ = ["Forms", "TfliteModel", "to_tflite"]

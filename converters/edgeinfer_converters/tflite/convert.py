@@ -14,8 +14,9 @@ from edgeinfer_converters.tflite.branches import taken_branch, write_branch
 from edgeinfer_converters.tflite.facts import Facts
 from edgeinfer_converters.tflite.faults import Faults, UnsupportedError
 from edgeinfer_converters.tflite.flatbuffer import write
+from edgeinfer_converters.tflite.forms import Forms
 from edgeinfer_converters.tflite.half import with_half_weights
-from edgeinfer_converters.tflite.interface import Forms, add_inputs, add_outputs
+from edgeinfer_converters.tflite.interface import add_inputs, add_outputs
 from edgeinfer_converters.tflite.layouts import Layout
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.means import with_counts_in_weights

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import defs, helper, numpy_helper, shape_inference
-from onnx.reference import ReferenceEvaluator
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.foreign import GRAPH_ERRORS, short_reason
@@ -199,6 +198,8 @@ class Facts:
         return np.zeros(0) if values is None else values.reshape(-1)
 
     def _compute(self, node: Node) -> bool:
+        from onnx.reference import ReferenceEvaluator  # 12 MB, and few graphs have anything to compute
+
         feeds = {name: self.constant(name) for name in node.inputs if name}
         try:
             with np.errstate(all="ignore"):

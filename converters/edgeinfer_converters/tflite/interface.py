@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.tflite.faults import UnsupportedError
+from edgeinfer_converters.tflite.forms import Forms
 from edgeinfer_converters.tflite.layouts import Layout, channels_last, plain, stored_shape
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.tensors import Quant
@@ -21,19 +19,6 @@ SPATIAL = frozenset(
 
 _MAX_STEPS = 64
 """So far an input is followed to what it is for."""
-
-
-@dataclass(frozen=True)
-class Forms:
-    """How inputs and outputs are wanted.
-
-    `as_is`: inputs in ONNX's order of axes. `integers`: inputs and outputs in int8 or uint8, by name.
-    `alike`: the input whose order of axes an output must have, by the output's name; their shapes are equal.
-    """
-
-    as_is: frozenset[str] = frozenset()
-    integers: Mapping[str, str] = field(default_factory=dict)
-    alike: Mapping[str, str] = field(default_factory=dict)
 
 
 def add_inputs(lowering: Lowering, forms: Forms) -> None:

@@ -19,7 +19,7 @@ from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.quantize.static import quantize_int8
 from edgeinfer_converters.sources.source import serialized
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.graphs import (
     GRAPHS,
     bottlenecks,

@@ -8,7 +8,7 @@ import pytest
 from edgeinfer.backends import BackendOptions, ModelFormat
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.emitting.model_file import ModelFile, write_model
-from edgeinfer_converters.tflite import Forms
+from edgeinfer_converters.tflite.forms import Forms
 from tests.fixtures.graphs import classifier, run, samples_of
 from tests.fixtures.lite import node_model, normal
 

@@ -9,7 +9,8 @@ from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.processing.spec import parse_pipeline_toml
 from edgeinfer_converters.emitting.oriented import Oriented, TurnedSamples, device_spec, turned
 from edgeinfer_converters.samples.sample import Sample
-from edgeinfer_converters.tflite import Forms, to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
+from edgeinfer_converters.tflite.forms import Forms
 from tests.fixtures.lite import Arrays, model_of, node_model, normal, run_onnx
 
 LAST = (0, 2, 3, 1)

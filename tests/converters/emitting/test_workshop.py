@@ -24,7 +24,7 @@ from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.ranges import CHOICES, Ranges
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import prepared_graph, read_source, serialized
-from edgeinfer_converters.tflite import Forms
+from edgeinfer_converters.tflite.forms import Forms
 from tests.fixtures.data import IMAGE_TENSOR, IMAGE_TOML, pipeline
 from tests.fixtures.models import image_classifier
 
@@ -92,7 +92,7 @@ def test_what_divides_no_gate_is_calibrated_once(tmp_path: Path) -> None:
 
 def test_what_divides_a_gate_is_calibrated_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even one that needs it: the plain form may have more multiply-accumulates."""
-    made = [Calibration(onnx.ModelProto(), Ranges({}, 1), divided=1) for _ in range(2)]
+    made = [Calibration(shelve(b""), Ranges({}, 1), divided=1) for _ in range(2)]
     monkeypatch.setattr("edgeinfer_converters.emitting.workshop.calibrate", lambda *_, thrifty: made[thrifty])
     shop = a_workshop(tmp_path)
     assert shop.calibration() is made[False]
@@ -104,7 +104,7 @@ def test_mixed_is_made_from_gates_that_need_it_alone(tmp_path: Path, monkeypatch
 
     def calibrated(*_: object, thrifty: bool) -> Calibration:
         asked.append(thrifty)
-        return Calibration(onnx.ModelProto(), Ranges({}, 1), divided=1 if thrifty else 3)
+        return Calibration(shelve(b""), Ranges({}, 1), divided=1 if thrifty else 3)
 
     monkeypatch.setattr("edgeinfer_converters.emitting.workshop.calibrate", calibrated)
     shop = a_workshop(tmp_path)

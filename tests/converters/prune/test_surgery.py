@@ -15,7 +15,7 @@ from edgeinfer_converters.graph.shapes import infer_shapes, known_shapes
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.prune.selection import macs_of
 from edgeinfer_converters.prune.surgery import keep_channels
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.branches import KINDS, TAILS
 from tests.fixtures.graphs import conv, filters, graph_of, run, samples_of
 from tests.fixtures.lite import run_lite

@@ -15,7 +15,7 @@ from edgeinfer_converters.importers.onnx import read_onnx
 from edgeinfer_converters.prune.groups import Grouping, find_groups
 from edgeinfer_converters.prune.selection import macs_of
 from edgeinfer_converters.prune.surgery import keep_channels
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.graphs import run, samples_of
 from tests.fixtures.lite import run_lite
 from tests.fixtures.pruning import check_pruned, chosen, grouping_of

@@ -11,7 +11,8 @@ from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.processing.quantization import dequantize
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.outputs import FIXED, open_ranges, quantize_outputs
-from edgeinfer_converters.tflite import Forms, to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
+from edgeinfer_converters.tflite.forms import Forms
 from tests.fixtures.lite import Arrays, model_of, normal, run_onnx
 
 CONSTANTS: Arrays = {"s": np.array(0.05, np.float32), "z": np.array(7, np.int8)}

@@ -14,14 +14,20 @@ from edgeinfer_converters.calibration.int8 import Aims, Int8Model, calibrate, to
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affine import Affine, activation_form, affine_of
-from edgeinfer_converters.quantize.noise import noise_meter
+from edgeinfer_converters.quantize.noise import NoiseMeter, noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
-from edgeinfer_converters.quantize.residual import Widening, choose_streams, find_streams, stream_tensors
+from edgeinfer_converters.quantize.residual import (
+    Widening,
+    affordable_streams,
+    choose_streams,
+    find_streams,
+    stream_tensors,
+)
 from edgeinfer_converters.quantize.scales import choose_scales
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import serialized
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.graphs import GRAPHS, bottlenecks, filters, graph_of, ranges_of, run, samples_of, sqnr_db
 from tests.fixtures.lite import run_lite
 from tests.fixtures.steps import Steps
@@ -87,6 +93,10 @@ def test_what_costs_too_much_is_not_done(monkeypatch: pytest.MonkeyPatch) -> Non
     assert chosen(bottlenecks(), {"b2": 20.0}).adds == {"add2"}
     monkeypatch.setattr("edgeinfer_converters.quantize.residual.MAX_COST", 0.01)
     assert chosen(bottlenecks(), {"b2": 20.0}).adds == set()
+    placement, scales = setting(bottlenecks())
+    assert affordable_streams(GraphView(bottlenecks()), placement) == []
+    nothing = NoiseMeter(onnx.ModelProto(), [], [])
+    assert choose_streams(bottlenecks(), placement, scales, nothing) == Widening()  # nor is anything measured
 
 
 def widened(model: onnx.ModelProto, *, on_cpu: bool, integer_results: bool = False) -> Int8Model:

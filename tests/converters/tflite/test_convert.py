@@ -12,7 +12,8 @@ from edgeinfer.profile import Integer
 from edgeinfer_converters.calibration.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.quantize.static import quantize_int8
-from edgeinfer_converters.tflite import Forms, to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
+from edgeinfer_converters.tflite.forms import Forms
 from tests.fixtures.graphs import run
 from tests.fixtures.lite import check_agrees, model_of, normal, run_lite, run_onnx
 

@@ -11,7 +11,8 @@ from edgeinfer.profile import Integer
 from edgeinfer_converters.calibration.calibrate import observe
 from edgeinfer_converters.graph.prepare import prepare
 from edgeinfer_converters.quantize.static import quantize_int8
-from edgeinfer_converters.tflite import TfliteModel, finer, to_tflite
+from edgeinfer_converters.tflite import finer
+from edgeinfer_converters.tflite.convert import TfliteModel, to_tflite
 from edgeinfer_converters.tflite.operators import conv, products
 from tests.fixtures.graphs import run, sqnr_db
 from tests.fixtures.lite import model_of, normal, run_lite

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from edgeinfer_converters.tflite.half import with_half_weights
 from edgeinfer_converters.tflite.tensors import Graph
 from tests.fixtures.lite import node_model, normal, run_lite, run_onnx

@@ -1,12 +1,20 @@
-"""The way in."""
+"""What the package brings."""
 
 from __future__ import annotations
 
-from edgeinfer_converters import tflite
-from edgeinfer_converters.tflite.convert import TfliteModel, to_tflite
+import subprocess
+import sys
+
+HEAVY = ("ai_edge_litert", "onnx.reference", "edgeinfer_converters.tflite.convert")
 
 
-def test_what_others_may_use() -> None:
-    assert sorted(tflite.__all__) == ["Forms", "TfliteModel", "to_tflite"]
-    assert tflite.to_tflite is to_tflite
-    assert tflite.TfliteModel is TfliteModel
+def test_builds_of_onnx_files_do_not_pay_for_the_conversion() -> None:
+    """Their memory is counted in megabytes, and these take twenty."""
+    code = (
+        "import sys\n"
+        "import edgeinfer_converters.building.convert\n"
+        "assert 'edgeinfer_converters.tflite.forms' in sys.modules\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

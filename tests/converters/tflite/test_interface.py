@@ -11,7 +11,8 @@ from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.errors import ModelError
 from edgeinfer.frames import Quantization
 from edgeinfer.processing.quantization import dequantize
-from edgeinfer_converters.tflite import Forms, to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
+from edgeinfer_converters.tflite.forms import Forms
 from tests.fixtures.lite import Arrays, check_agrees, model_of, node_model, normal, run_lite, run_onnx
 
 

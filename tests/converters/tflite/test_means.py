@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from edgeinfer_converters.tflite import TfliteModel, to_tflite
+from edgeinfer_converters.tflite.convert import TfliteModel, to_tflite
 from edgeinfer_converters.tflite.means import with_counts_in_weights
 from edgeinfer_converters.tflite.operators import products
 from edgeinfer_converters.tflite.tensors import Graph

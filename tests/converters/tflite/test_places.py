@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeinfer_converters.tflite import places, to_tflite
+from edgeinfer_converters.tflite import places
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import check_agrees, node_model, run_lite
 
 

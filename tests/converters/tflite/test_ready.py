@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from edgeinfer_converters.tflite.operators import OPERATORS
 from edgeinfer_converters.tflite.ready import MIN_OPSET, make_ready
 from tests.fixtures.lite import check_agrees, model_of, node_model, normal, run_onnx

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from edgeinfer_converters.tflite.slopes import with_whole_slopes
 from tests.fixtures.lite import normal, run_lite
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeinfer_converters.tflite import TfliteModel
+from edgeinfer_converters.tflite.convert import TfliteModel
 from edgeinfer_converters.tflite.strides import without_strides
 from edgeinfer_converters.tflite.tensors import Graph, Quant
 from tests.fixtures.lite import check_agrees, node_model, normal

@@ -7,7 +7,7 @@ import pytest
 from onnx import helper
 
 from edgeinfer_converters.graph.macs import count_macs
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.converters.tflite.test_convert import network, quantized
 from tests.fixtures.lite import model_of, node_model, normal
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.prepare import prepare
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from scripts.tflite.arithmetic import integer_share
 from scripts.tflite.flatbuffer import quantized_graph
 from tests.fixtures.models import image_classifier

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import onnx
 
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from scripts.tflite import flatbuffer
 from scripts.tflite.flatbuffer import median_seconds, quantized_graph, time_flatbuffer
 from scripts.tflite.floats import prepared

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeinfer_converters.graph.prepare import prepare
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from scripts.quantization.measured_run import ToolError
 from scripts.quantization.peers import Environment
 from scripts.tflite import old_runtime

@@ -11,7 +11,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from edgeinfer_converters.graph.prepare import prepare
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from edgeinfer_converters.tflite.operators import products
 from scripts.tflite.flatbuffer import quantized_graph
 from scripts.tflite.workers.run_tflite import main, outputs_of, step_of

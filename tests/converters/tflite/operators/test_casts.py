@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import check_agrees, node_model
 
 TYPES = ["float32", "float16", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "bool"]

@@ -11,7 +11,7 @@ from onnx import helper
 
 from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import Arrays, check_agrees, model_of, node_model, normal, run_onnx
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import TfliteModel, to_tflite
+from edgeinfer_converters.tflite.convert import TfliteModel, to_tflite
 from tests.fixtures.lite import model_of, node_model, normal, run_lite
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import check_agrees, node_model, run_onnx
 
 LINE = np.array([[[0, 0, 1, 2], [0, 1, 1, 3], [1, 3, 0, 1], [0, 0, 1, 2], [0, 5, 1, 6]]], np.float32)

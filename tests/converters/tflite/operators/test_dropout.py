@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import check_agrees, node_model, normal, run_lite
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import check_agrees, node_model, normal
 
 SIDES = {"a": 2, "b": 3, "c": 4, "d": 5, "e": 6, "i": 3, "j": 4, "k": 5}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import check_agrees, node_model, run_lite
 
 UNBOUNDED = ["Abs", "Atan", "Ceil", "Cos", "Erf", "Floor", "Neg", "Round", "Sign", "Sin"]

@@ -7,7 +7,7 @@ import pytest
 from onnx import helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import check_agrees, model_of, normal
 
 

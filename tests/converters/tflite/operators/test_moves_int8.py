@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import model_of, normal, run_lite, run_onnx
 
 SCALES: dict[str, np.ndarray] = {"s": np.array(0.05, np.float32), "z": np.array(-7, np.int8)}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from edgeinfer.errors import ModelError
-from edgeinfer_converters.tflite import to_tflite
+from edgeinfer_converters.tflite.convert import to_tflite
 from tests.fixtures.lite import node_model, run_lite
 
 OUTPUTS = ("y", "first", "inverse", "counts")
