@@ -7,15 +7,16 @@ import sys
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # as in malloc.h
-_LARGE_BYTES, _SPARE_BYTES = 5_000_000, 32_000_000
+_LARGE_BYTES, _SPARE_BYTES = 2_500_000, 32_000_000
 
 
 def share() -> None:
     """Let all threads that begin from now on take their memory from one heap, and keep holes out of it.
 
     glibc gives each a heap of its own, and what one thread leaves free another cannot use: two threads that
-    take turns with large arrays would need a hundred megabytes more. Models and matrices, larger than
-    activations are, come from the system one by one, and go back to it.
+    take turns with large arrays would need a hundred megabytes more. Models, matrices and the largest
+    activations come from the system one by one, and go back to it; if all activations did, it would take
+    half as long again.
     """
     mallopt = _function("mallopt")
     if mallopt is not None:
