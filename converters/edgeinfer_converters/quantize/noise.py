@@ -1,15 +1,15 @@
 """How much of a model's error each quantized tensor is to blame for.
 
 Quantization noise of different tensors hardly correlates, so that the noise of all of them is about the
-sum of what each makes alone; what one tensor makes is measured at the model's outputs, with everything
-else in float. Probabilities are measured in front of their Softmax or Sigmoid: where these are sure of
-themselves, noise does not show until it turns a decision. How sure a Sigmoid is does not matter.
+sum of what each makes alone; what one tensor makes is measured at the model's outputs (`measured`), with
+everything else in float.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import onnx
@@ -18,13 +18,14 @@ import onnxruntime
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import with_initializers
-from edgeinfer_converters.quantize.activations import SURE
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import open_session, run_session
+from edgeinfer_converters.quantize.measured import Point, find_points, with_points
 from edgeinfer_converters.quantize.threads import each
 
-_PROBABILITIES = frozenset({"Identity", "LogSoftmax", "Sigmoid", "Softmax"})
+_LEAST_LOGIT_POWER = 1.0
+"""Of logits that are nearly all the same: one more or less is e times the odds."""
 
 
 @dataclass(frozen=True)
@@ -35,41 +36,64 @@ class NoiseMeter:
     samples: Sequence[Mapping[str, Array]]
     outputs: Sequence[Sequence[Array]]
 
+    @cached_property
+    def _points(self) -> tuple[Point, ...]:
+        return find_points(GraphView(self.model))
+
     def of(self, scales: Mapping[str, Affine]) -> float:
         """The noise with the tensors of `scales` quantized."""
-        return self._of(_bytes_of(with_rounding(with_logits(self.model), scales)))
+        return self._of(_bytes_of(with_rounding(with_points(self.model, self._points), scales)))
 
     def of_each(self, groups: Sequence[Mapping[str, Affine]]) -> list[float]:
         """The noise with each of the groups of tensors quantized; one graph does for all of them."""
-        switched, switches = with_switches(with_logits(self.model), _together(groups))
+        switched, switches = with_switches(with_points(self.model, self._points), _together(groups))
         session = open_session(_bytes_of(switched), pooled=False)
 
         def noise_of(group: Mapping[str, Affine]) -> float:
             turned = {switch: np.array(name in group) for name, switch in switches.items()}
-            return self._noise(list(_run(session, [{**sample, **turned} for sample in self.samples])))
+            return self._noise(_run(session, [{**sample, **turned} for sample in self.samples]))
 
         return list(each(noise_of, groups))
 
     def of_model(self, quantized: onnx.ModelProto) -> float:
         """The noise of a model that was quantized from the one measured."""
-        return self._of(_bytes_of(with_logits(quantized)))
+        return self._of(_bytes_of(with_points(quantized, find_points(GraphView(quantized)))))
 
     def _of(self, model: bytes) -> float:
         # Of bytes: the graph itself is gone by now.
-        return self._noise(list(_run(open_session(model, pooled=False), self.samples)))
+        return self._noise(_run(open_session(model, pooled=False), self.samples))
 
-    def _noise(self, noisy: Sequence[Sequence[Array]]) -> float:
-        """The mean over the outputs of error to signal."""
-        ratios = []
-        for index in range(len(self.outputs[0])):
-            pairs = [
-                _finite(wanted[index], found[index])
-                for wanted, found in zip(self.outputs, noisy, strict=True)
-            ]
-            signal = sum(float(np.square(wanted).sum()) for wanted, _ in pairs)
-            error = sum(float(np.square(wanted - found).sum()) for wanted, found in pairs)
-            ratios.append(error / signal if signal else 0.0)
-        return float(np.mean(ratios))
+    @cached_property
+    def _signals(self) -> Sequence[float]:
+        """Of each point over all samples."""
+        return [_signal(values, point) for point, *values in zip(self._points, *self.outputs, strict=True)]
+
+    def _noise(self, noisy: Iterable[Sequence[Array]]) -> float:
+        """The weighted mean over the points of error to signal."""
+        errors = [0.0] * len(self._points)
+        for wanted, found in zip(self.outputs, noisy, strict=True):
+            for index, pair in enumerate(zip(wanted, found, strict=True)):
+                errors[index] += _error(*pair)
+        ratios = zip(self._points, errors, self._signals, strict=True)
+        whole = sum(point.weight * error / signal for point, error, signal in ratios if signal)
+        return whole / sum(point.weight for point in self._points)
+
+
+def _signal(outputs: Sequence[Array], point: Point) -> float:
+    """The power; that of logits around their mean."""
+    wanted = [values[np.isfinite(values)].astype(np.float64) for values in outputs]
+    power = sum(float(np.square(values).sum()) for values in wanted)
+    if not point.is_logit:
+        return power
+    count = sum(values.size for values in wanted)
+    mean = sum(float(values.sum()) for values in wanted) / max(count, 1)
+    return max(power - count * mean**2, count * _LEAST_LOGIT_POWER)
+
+
+def _error(wanted: Array, found: Array) -> float:
+    """The squared error where values count: what a mask has made infinite is no signal."""
+    known = np.isfinite(wanted)
+    return float(np.square(wanted[known].astype(np.float64) - found[known]).sum())
 
 
 def _bytes_of(model: onnx.ModelProto) -> bytes:
@@ -77,51 +101,12 @@ def _bytes_of(model: onnx.ModelProto) -> bytes:
     return data
 
 
-def _finite(wanted: Array, found: Array) -> tuple[Array, Array]:
-    """The values that count: what a mask has made infinite is no signal."""
-    known = np.isfinite(wanted)
-    return wanted[known].astype(np.float64), found[known].astype(np.float64)
-
-
 def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
-    session = open_session(_bytes_of(with_logits(model)), pooled=False)
+    points = find_points(GraphView(model))
+    session = open_session(_bytes_of(with_points(model, points)), pooled=False)
     return NoiseMeter(model, kept, list(_run(session, kept)))
-
-
-def with_logits(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with what its probabilities are made of as outputs instead of them."""
-    view = GraphView(model)
-    changed = with_initializers(model, model.graph.initializer)
-    changed.graph.ClearField("output")
-    names = dict.fromkeys(_in_front(value.name, view) for value in model.graph.output)
-    for name, is_logit in names:
-        measured = _limited(changed, name) if is_logit else name
-        value = onnx.helper.make_tensor_value_info(measured, onnx.TensorProto.FLOAT, None)
-        changed.graph.output.append(value)
-    return changed
-
-
-def _in_front(name: str, view: GraphView) -> tuple[str, bool]:
-    """The tensor that an output is made of by what makes probabilities, and whether by a Sigmoid."""
-    producer, is_logit = view.producers.get(name), False
-    while producer is not None and producer.op_type in _PROBABILITIES and producer.input[0] in view.floats:
-        name = producer.input[0]
-        is_logit = is_logit or producer.op_type == "Sigmoid"
-        producer = view.producers.get(name)
-    return name, is_logit
-
-
-def _limited(model: onnx.ModelProto, name: str) -> str:
-    """Add to the graph a tensor that is another one clipped to what a Sigmoid distinguishes."""
-    limits = {f"{name}_{side}": bound for side, bound in (("unlikely", -SURE), ("likely", SURE))}
-    model.graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.array(bound, np.float32), limit) for limit, bound in limits.items()
-    )
-    target = f"{name}_limited"
-    model.graph.node.append(onnx.helper.make_node("Clip", [name, *limits], [target], target))
-    return target
 
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:

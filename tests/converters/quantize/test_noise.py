@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from onnx import helper
 
 from edgeinfer.profile import Integer
+from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
-from edgeinfer_converters.quantize.noise import noise_meter, with_logits, with_rounding, with_switches
+from edgeinfer_converters.quantize.measured import find_points, with_points
+from edgeinfer_converters.quantize.noise import noise_meter, with_rounding, with_switches
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import GRAPHS, bottlenecks, graph_of, ranges_of, run, samples_of, sqnr_db
 
@@ -74,22 +76,15 @@ def classifier() -> onnx.ModelProto:
     return graph_of(nodes, (1, 4), {"w": weights}, shape=(1, 4, 2, 2))
 
 
-def test_probabilities_are_measured_in_front_of_their_softmax() -> None:
-    assert [value.name for value in with_logits(classifier()).graph.output] == ["logits"]
-    plain = bottlenecks()
-    assert with_logits(plain).graph.output[0].name == plain.graph.output[0].name
-
-
 def test_the_noise_of_a_model_that_was_quantized() -> None:
     model = classifier()
     meter = noise_meter(model, samples_of(model, 4))
     assert meter.of_model(model) == 0.0
     quantized = quantize_int8(model, ranges_of(model), Integer(activation="uint8"))
     found = meter.of_model(quantized)
+    measured = [with_points(one, find_points(GraphView(one))) for one in (model, quantized)]
     samples = list(samples_of(model, 4))
-    wanted, given = (
-        np.concatenate([run(with_logits(one), sample)[0] for sample in samples]) for one in (model, quantized)
-    )
+    wanted, given = (np.concatenate([run(one, sample)[0] for sample in samples]) for one in measured)
     assert 10 * np.log10(1 / found) == pytest.approx(sqnr_db(wanted, given), abs=1.0)
 
 
