@@ -67,9 +67,10 @@ def choose_islands(
     macs = count_macs(model)
     placement = place(view, floats)
     whole = meter.of(scales)
+    groups = placement.groups()
+    alone = meter.of_each([{name: scales[name] for name in members} for members in groups.values()])
     gains = {}
-    for leader, members in placement.groups().items():
-        noise = meter.of({name: scales[name] for name in members})
+    for leader, noise in zip(groups, alone, strict=True):
         gains[leader] = noise / whole if whole else 0.0
         progress(1)
     total = sum(macs.values())

@@ -7,7 +7,7 @@ everything else in float.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +23,10 @@ from edgeinfer_converters.quantize.emitter import Emitter
 from edgeinfer_converters.quantize.execution import open_session, run_session
 from edgeinfer_converters.quantize.measured import Point, find_points, with_points
 from edgeinfer_converters.quantize.threads import each
+
+GROUPS_AT_ONCE = 8
+"""Groups of tensors that one graph measures: to open one takes as long as some runs, and in each run all of
+them are rounded, wanted or not."""
 
 _LEAST_LOGIT_POWER = 1.0
 """Of logits that are nearly all the same: one more or less is e times the odds."""
@@ -44,16 +48,21 @@ class NoiseMeter:
         """The noise with the tensors of `scales` quantized."""
         return self._of(_bytes_of(with_rounding(with_points(self.model, self._points), scales)))
 
-    def of_each(self, groups: Sequence[Mapping[str, Affine]]) -> list[float]:
-        """The noise with each of the groups of tensors quantized; one graph does for all of them."""
+    def of_each(self, groups: Sequence[Mapping[str, Affine]]) -> Iterator[float]:
+        """The noise with each of the groups of tensors quantized."""
+        for start in range(0, len(groups), GROUPS_AT_ONCE):
+            yield from self._of_some(groups[start : start + GROUPS_AT_ONCE])
+
+    def _of_some(self, groups: Sequence[Mapping[str, Affine]]) -> Iterator[float]:
+        """The same with one graph for all of them."""
         switched, switches = with_switches(with_points(self.model, self._points), _together(groups))
-        session = open_session(_bytes_of(switched), pooled=False)
+        session = open_session(_bytes_of(switched))
 
         def noise_of(group: Mapping[str, Affine]) -> float:
             turned = {switch: np.array(name in group) for name, switch in switches.items()}
             return self._noise(_run(session, [{**sample, **turned} for sample in self.samples]))
 
-        return list(each(noise_of, groups))
+        yield from each(noise_of, groups)
 
     def of_model(self, quantized: onnx.ModelProto) -> float:
         """The noise of a model that was quantized from the one measured."""
@@ -61,7 +70,7 @@ class NoiseMeter:
 
     def _of(self, model: bytes) -> float:
         # Of bytes: the graph itself is gone by now.
-        return self._noise(_run(open_session(model, pooled=False), self.samples))
+        return self._noise(_run(open_session(model), self.samples))
 
     @cached_property
     def _signals(self) -> Sequence[float]:
@@ -105,8 +114,10 @@ def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) 
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
     points = find_points(GraphView(model))
-    session = open_session(_bytes_of(with_points(model, points)), pooled=False)
-    return NoiseMeter(model, kept, list(_run(session, kept)))
+    session = open_session(_bytes_of(with_points(model, points)))
+    # Copies: the runtime's own memory comes in larger parts.
+    outputs = [[values.copy() for values in found] for found in _run(session, kept)]
+    return NoiseMeter(model, kept, outputs)
 
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:

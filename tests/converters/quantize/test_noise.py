@@ -107,14 +107,18 @@ def test_how_sure_a_sigmoid_is_does_not_count() -> None:
     assert fine > 0
 
 
+@pytest.mark.parametrize("at_once", [1, 4, 8])
 @pytest.mark.parametrize("name", ["bottlenecks", "residual"])
-def test_groups_of_tensors_one_by_one_are_measured_on_one_graph(name: str) -> None:
+def test_groups_of_tensors_are_measured_on_few_graphs(
+    name: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgeinfer_converters.quantize.noise.GROUPS_AT_ONCE", at_once)
     model = GRAPHS[name]()
     made = [node.output[0] for node in model.graph.node][:3]
     scales = {tensor: affine_of(-3.0 - index, 4.0, U8) for index, tensor in enumerate([*made, "x"])}
     groups = [{tensor: scales[tensor]} for tensor in scales] + [scales, {}]
     meter = noise_meter(model, samples_of(model, 3))
-    found = meter.of_each(groups)
+    found = list(meter.of_each(groups))
     assert found == pytest.approx([meter.of(group) for group in groups], rel=1e-6)
     assert found[-1] == pytest.approx(0.0, abs=1e-12)  # convolutions are fused in another way
     assert found[-2] > max(found[:-2]) > 0
