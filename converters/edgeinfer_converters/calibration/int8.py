@@ -229,9 +229,7 @@ def _divisions(calibration: Calibration) -> Iterator[tuple[str, str]]:
 
 def _scales(draft: _Draft, placement: Placement, aims: Aims) -> dict[str, Affine]:
     form = activation_form(aims.integer)
-    scales = choose_scales(GraphView(draft.graph), placement, draft.ranges, form, aims.method)
-    give_back()
-    return scales
+    return choose_scales(GraphView(draft.graph), placement, draft.ranges, form, aims.method)
 
 
 def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress) -> _Draft:

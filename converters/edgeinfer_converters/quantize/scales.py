@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
+from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.activations import IDENTITY, SURE, activation_behind
 from edgeinfer_converters.quantize.affine import Affine, Form, affine_of, stretched
 from edgeinfer_converters.quantize.histogram import Histogram, merge
@@ -38,7 +39,9 @@ def choose_scales(
 
     groups = placement.groups().values()
     chosen = zip(groups, each(shared, groups), strict=True)
-    return {name: affine for members, affine in chosen for name in members}
+    found = {name: affine for members, affine in chosen for name in members}
+    give_back()  # the search takes forty megabytes in small pieces, and the next steps need large ones
+    return found
 
 
 def _is_gate(view: GraphView, name: str) -> bool:
