@@ -113,6 +113,7 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
             return EmittedModel(candidate.precision, made.file, comparison)
         # The model as it came, not the cleaned graph: what cleaning breaks shows here too.
         with open_backend(workshop.source.data, workshop.source.model_format, options) as reference:
+            give_back()  # to open models takes more memory than to run them
             comparison = compare(reference, converted, samples, workshop.spec, workshop.labels)
             timing = _time(workshop, candidate, reference, converted, options)
     emitted = EmittedModel(
