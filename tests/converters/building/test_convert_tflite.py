@@ -15,37 +15,23 @@ from onnx import helper
 
 from edgeinfer.backends import BackendOptions, open_backend
 from edgeinfer.bundle.golden import check_golden
-from edgeinfer.bundle.keys import default_trust
-from edgeinfer.bundle.reader import Bundle, open_bundle
+from edgeinfer.bundle.reader import Bundle
 from edgeinfer.frames import Frame
 from edgeinfer.pipeline import open_pipeline
 from edgeinfer.processing.preprocess import build_preprocessor
 from edgeinfer.processing.results import Classification
 from edgeinfer.processing.spec import ImageInput
 from edgeinfer_converters import cli
-from tests.fixtures.data import IMAGE_TOML, write_images
+from tests.fixtures.builds import opened
+from tests.fixtures.data import IMAGE_TOML
 from tests.fixtures.models import image_classifier
 
 FORMAT = ("--format", "tflite")
 
 
-@pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    onnx.save(image_classifier(batch="N"), tmp_path / "tiny.onnx")
-    (tmp_path / "pipeline.toml").write_text(IMAGE_TOML)
-    (tmp_path / "labels.txt").write_text("cat\ndog\nowl\n")
-    write_images(tmp_path / "cal", 12)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def build(*arguments: str, profile: str = "raspberry-pi-4") -> int:
     options = ["--profile", profile, "--pipeline", "pipeline.toml", "-o", "out.eib"]
     return cli.main(["build", "tiny.onnx", *options, *arguments])
-
-
-def opened() -> Bundle:
-    return open_bundle(Path("out.eib"), default_trust())
 
 
 def answers(bundle: Bundle, folder: Path) -> list[np.ndarray]:
