@@ -25,9 +25,9 @@ from edgeinfer_converters.sources.source import serialized
 class EmittedModel:
     """A model that runs, and how it compares; its speed is either measured or estimated, or not known.
 
-    `quantized_from`: the float graph, where that is not the workshop's. `written_from`: the ONNX graph of a
-    file in another format. `decisions`: what was done for this model in particular. `note`: what else its
-    precision says too little of, for the report.
+    `quantized_from`: of int8 and mixed models the float graph that they were made from. `written_from`: the
+    ONNX graph of a file in another format. `decisions`: what was done for this model in particular. `note`:
+    what else its precision says too little of, for the report.
     """
 
     precision: Emitted
@@ -42,7 +42,7 @@ class EmittedModel:
 
     @property
     def twin(self) -> onnx.ModelProto | None:
-        """The float graph that it was quantized from, parsed anew; None where that is the workshop's."""
+        """The float graph that it was quantized from, parsed anew; None for other precisions."""
         return _read(self.quantized_from)
 
     @property

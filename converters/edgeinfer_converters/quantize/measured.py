@@ -1,24 +1,27 @@
 """Where noise is measured: at the outputs, and probabilities in front of what makes them.
 
 Where probabilities are sure of themselves, noise does not show until it turns a decision. Detectors join
-them with regressions: beside boxes of a few units scores would hardly count, so that half of such an
-output's weight is that of its logits.
+those of a Sigmoid with regressions: beside boxes of a few units scores would hardly count, so that half of
+such an output's weight is that of its logits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
 
+from edgeinfer_converters.graph.naming import free_name, names_of
+from edgeinfer_converters.graph.shapes import known_types
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.quantize.activations import SURE
 
 _PROBABILITIES = frozenset({"LogSoftmax", "Sigmoid", "Softmax"})
 _ROUNDED = frozenset({"DequantizeLinear", "QuantizeLinear"})
+_PASSED = _PROBABILITIES | _ROUNDED | {"ArgMax", "Identity"}
 _MOVED = _ROUNDED | {"Concat", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
 
 _LOGITS_SHARE = 0.5
@@ -27,8 +30,8 @@ _LOGITS_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Point:
-    """A tensor that noise is measured at. The weights of an output are 1 together. `is_logit`: a Sigmoid
-    makes a probability of it; how sure that is, and what it is on average, is no signal."""
+    """A tensor that noise is measured at. An output gives its points a weight of 1 together. `is_logit`: a
+    Sigmoid makes a probability of it; how sure that is, and what it is on average, is no signal."""
 
     tensor: str
     weight: float
@@ -36,22 +39,29 @@ class Point:
 
 
 def find_points(view: GraphView) -> tuple[Point, ...]:
-    """The tensors, each once, in the order of the outputs."""
+    """The tensors, each once, in the order of the outputs; those of floats alone, if there are any.
+
+    A quantized graph has the points of the graph that it was made from.
+    """
     found: dict[str, Point] = {}
     for value in view.model.graph.output:
         for point in _points_of(value.name, view):
-            found.setdefault(point.tensor, point)
-    return tuple(found.values())
+            root = _root(point.tensor, view)
+            known = found.get(root, replace(point, weight=0.0))
+            found[root] = replace(known, weight=known.weight + point.weight)
+    kinds = known_types(view.model)
+    floats = tuple(one for one in found.values() if kinds.get(one.tensor, "float32") == "float32")
+    return floats or tuple(found.values())
 
 
 def with_points(model: onnx.ModelProto, points: tuple[Point, ...]) -> onnx.ModelProto:
     """The model with the points as outputs, logits clipped to what a Sigmoid distinguishes."""
     changed = with_initializers(model, model.graph.initializer)
     changed.graph.ClearField("output")
+    taken = names_of(changed)
     for point in points:
-        measured = _limited(changed, point.tensor) if point.is_logit else point.tensor
-        value = onnx.helper.make_tensor_value_info(measured, onnx.TensorProto.FLOAT, None)
-        changed.graph.output.append(value)
+        measured = _limited(changed, point.tensor, taken) if point.is_logit else point.tensor
+        changed.graph.output.append(onnx.ValueInfoProto(name=measured))
     return changed
 
 
@@ -87,22 +97,32 @@ def _sources(output: str, view: GraphView) -> Iterator[tuple[str, bool]]:
 
 
 def _in_front(name: str, view: GraphView) -> str:
-    """The tensor that an output is made of by what makes probabilities."""
+    """The tensor that an output is made of by what makes probabilities, or decides by them."""
     producer, last = view.producers.get(name), name
-    while producer is not None and producer.op_type in _PROBABILITIES | _ROUNDED | {"Identity"}:
+    while producer is not None and producer.op_type in _PASSED:
         name = producer.input[0]
-        if producer.op_type in _PROBABILITIES and name in view.floats:
+        if producer.op_type not in _ROUNDED and name in view.floats:
             last = name
         producer = view.producers.get(name)
     return last
 
 
-def _limited(model: onnx.ModelProto, name: str) -> str:
+def _root(name: str, view: GraphView) -> str:
+    """The tensor that another one is, rounded: some of its readers may have it so, and others not."""
+    producer = view.producers.get(name)
+    while producer is not None and producer.op_type in _ROUNDED:
+        name = producer.input[0]
+        producer = view.producers.get(name)
+    return name
+
+
+def _limited(model: onnx.ModelProto, name: str, taken: set[str]) -> str:
     """Add to the graph a tensor that is another one clipped to what a Sigmoid distinguishes."""
-    limits = {f"{name}_{side}": bound for side, bound in (("unlikely", -SURE), ("likely", SURE))}
+    least, most, target = (free_name(f"{name}_{end}", taken) for end in ("unlikely", "likely", "limited"))
+    taken |= {least, most, target}
     model.graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.array(bound, np.float32), limit) for limit, bound in limits.items()
+        onnx.numpy_helper.from_array(np.array(bound, np.float32), limit)
+        for limit, bound in ((least, -SURE), (most, SURE))
     )
-    target = f"{name}_limited"
-    model.graph.node.append(onnx.helper.make_node("Clip", [name, *limits], [target], target))
+    model.graph.node.append(onnx.helper.make_node("Clip", [name, least, most], [target], target))
     return target

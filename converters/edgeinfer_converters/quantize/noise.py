@@ -34,19 +34,19 @@ _LEAST_LOGIT_POWER = 1.0
 
 @dataclass(frozen=True)
 class NoiseMeter:
-    """Measures a float graph's noise on a few samples: power of the error over that of the outputs."""
+    """Measures a float graph's noise on a few samples: power of the error over that of the signal.
+
+    `points`: where, and how much each of them counts. `outputs`: by sample what is there without noise.
+    """
 
     model: onnx.ModelProto
     samples: Sequence[Mapping[str, Array]]
+    points: tuple[Point, ...]
     outputs: Sequence[Sequence[Array]]
-
-    @cached_property
-    def _points(self) -> tuple[Point, ...]:
-        return find_points(GraphView(self.model))
 
     def of(self, scales: Mapping[str, Affine]) -> float:
         """The noise with the tensors of `scales` quantized."""
-        return self._of(_bytes_of(with_rounding(with_points(self.model, self._points), scales)))
+        return self._of(_bytes_of(with_rounding(with_points(self.model, self.points), scales)))
 
     def of_each(self, groups: Sequence[Mapping[str, Affine]]) -> Iterator[float]:
         """The noise with each of the groups of tensors quantized."""
@@ -55,7 +55,7 @@ class NoiseMeter:
 
     def _of_some(self, groups: Sequence[Mapping[str, Affine]]) -> Iterator[float]:
         """The same with one graph for all of them."""
-        switched, switches = with_switches(with_points(self.model, self._points), _together(groups))
+        switched, switches = with_switches(with_points(self.model, self.points), _together(groups))
         session = open_session(_bytes_of(switched))
 
         def noise_of(group: Mapping[str, Affine]) -> float:
@@ -66,7 +66,16 @@ class NoiseMeter:
 
     def of_model(self, quantized: onnx.ModelProto) -> float:
         """The noise of a model that was quantized from the one measured."""
-        return self._of(_bytes_of(with_points(quantized, find_points(GraphView(quantized)))))
+        points = find_points(GraphView(quantized))
+        if [one.is_logit for one in points] != [one.is_logit for one in self.points]:
+            # Its ends are written otherwise, such as without a clamp that saturation replaces.
+            points = tuple(Point(value.name, 1.0) for value in self.model.graph.output)
+            return _meter_at(self.model, self.samples, points).of_ends(quantized)
+        return self._of(_bytes_of(with_points(quantized, points)))
+
+    def of_ends(self, quantized: onnx.ModelProto) -> float:
+        """The same at the points of the float graph, which must be outputs."""
+        return self._of(_bytes_of(with_points(quantized, self.points)))
 
     def _of(self, model: bytes) -> float:
         # Of bytes: the graph itself is gone by now.
@@ -75,17 +84,17 @@ class NoiseMeter:
     @cached_property
     def _signals(self) -> Sequence[float]:
         """Of each point over all samples."""
-        return [_signal(values, point) for point, *values in zip(self._points, *self.outputs, strict=True)]
+        return [_signal(values, point) for point, *values in zip(self.points, *self.outputs, strict=True)]
 
     def _noise(self, noisy: Iterable[Sequence[Array]]) -> float:
         """The weighted mean over the points of error to signal."""
-        errors = [0.0] * len(self._points)
+        errors = [0.0] * len(self.points)
         for wanted, found in zip(self.outputs, noisy, strict=True):
             for index, pair in enumerate(zip(wanted, found, strict=True)):
                 errors[index] += _error(*pair)
-        ratios = zip(self._points, errors, self._signals, strict=True)
+        ratios = zip(self.points, errors, self._signals, strict=True)
         whole = sum(point.weight * error / signal for point, error, signal in ratios if signal)
-        return whole / sum(point.weight for point in self._points)
+        return whole / sum(point.weight for point in self.points)
 
 
 def _signal(outputs: Sequence[Array], point: Point) -> float:
@@ -102,7 +111,9 @@ def _signal(outputs: Sequence[Array], point: Point) -> float:
 def _error(wanted: Array, found: Array) -> float:
     """The squared error where values count: what a mask has made infinite is no signal."""
     known = np.isfinite(wanted)
-    return float(np.square(wanted[known].astype(np.float64) - found[known]).sum())
+    values = wanted[known].astype(np.float64)
+    # Other values by their number, such as detections: all of them are wrong.
+    return float(np.square(values - (found[known] if found.shape == wanted.shape else 0.0)).sum())
 
 
 def _bytes_of(model: onnx.ModelProto) -> bytes:
@@ -113,11 +124,16 @@ def _bytes_of(model: onnx.ModelProto) -> bytes:
 def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:
     """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
     kept = [dict(sample) for sample in samples]
-    points = find_points(GraphView(model))
+    return _meter_at(model, kept, find_points(GraphView(model)))
+
+
+def _meter_at(
+    model: onnx.ModelProto, samples: Sequence[Mapping[str, Array]], points: tuple[Point, ...]
+) -> NoiseMeter:
     session = open_session(_bytes_of(with_points(model, points)))
     # Copies: the runtime's own memory comes in larger parts.
-    outputs = [[values.copy() for values in found] for found in _run(session, kept)]
-    return NoiseMeter(model, kept, outputs)
+    outputs = [[values.copy() for values in found] for found in _run(session, samples)]
+    return NoiseMeter(model, samples, points, outputs)
 
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:

@@ -8,6 +8,7 @@ import pytest
 from onnx import helper
 
 from edgeinfer.profile import Integer
+from edgeinfer_converters.graph.shapes import infer_shapes, known_types
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.activations import SURE
 from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
@@ -89,13 +90,73 @@ def test_where_all_are_probabilities_logits_have_all_the_weight() -> None:
     )
 
 
-def test_what_is_measured_twice_counts_once() -> None:
+def test_what_two_outputs_are_made_of_is_one_point() -> None:
     model = scores_alone(joined=False)
     again = onnx.ModelProto()
     again.CopyFrom(model)
     again.graph.node.append(helper.make_node("Identity", ["y"], ["z"], "again"))
     again.graph.output.append(helper.make_tensor_value_info("z", 1, [1, 4, SIDE, SIDE]))
-    assert points(again) == points(model)
+    assert points(again) == (Point("a", 2.0, is_logit=True),)
+
+
+@pytest.mark.parametrize("order", [("y", "scores"), ("scores", "y")])
+def test_weights_do_not_depend_on_the_order_of_outputs(order: tuple[str, ...]) -> None:
+    found = {one.tensor: one.weight for one in points(with_outputs(detector(), *order))}
+    assert found == {"y": 0.5, "logits": 1.5}
+
+
+@pytest.mark.parametrize("kept", [["best"], ["best", "y"]])
+def test_decisions_are_measured_at_what_they_are_made_by(kept: list[str]) -> None:
+    model = detector()
+    model.graph.node.append(helper.make_node("ArgMax", ["features"], ["best"], "decide", axis=1))
+    changed = with_outputs(infer_shapes(model), *kept)
+    assert points(changed)[0] == Point("features", 1.0)
+    assert noise_meter(changed, samples_of(changed, 2)).of({"x": affine_of(-4, 4, U8)}) > 0
+
+
+def test_numbers_of_things_are_no_signal() -> None:
+    model = detector()
+    model.graph.node.append(helper.make_node("Shape", ["features"], ["size"], "size"))
+    changed = with_outputs(infer_shapes(model), "size", "y")
+    assert [one.tensor for one in points(changed)] == ["y", "logits"]
+
+
+def test_a_name_that_is_taken() -> None:
+    model = detector()
+    model.graph.node.append(helper.make_node("Relu", ["logits"], ["logits_limited"], "other"))
+    assert noise_meter(model, samples_of(model, 2)).of(coarse(1.0)) > 0
+
+
+def with_outputs(model: onnx.ModelProto, *names: str) -> onnx.ModelProto:
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    changed.graph.ClearField("output")
+    kinds = known_types(model)
+    for name in names:
+        kind = helper.np_dtype_to_tensor_dtype(kinds[name])
+        changed.graph.output.append(helper.make_tensor_value_info(name, kind, None))
+    return changed
+
+
+def gated(*outputs: str) -> onnx.ModelProto:
+    """Logits without an integer kernel, their probability, clipped too, as a gate of a product's input."""
+    nodes = [
+        helper.make_node("Tanh", ["x"], ["a"], "logits"),
+        helper.make_node("Sigmoid", ["a"], ["p"], "gate"),
+        helper.make_node("Clip", ["p", "none", "all"], ["q"], "clamp"),
+        helper.make_node("Mul", ["q", "x"], ["m"], "mul"),
+        conv("m", "y"),
+    ]
+    weights = {"w": filters(), "none": np.array(0.0), "all": np.array(1.0)}
+    return with_outputs(infer_shapes(graph_of(nodes, (1, 4, SIDE, SIDE), weights)), *outputs)
+
+
+@pytest.mark.parametrize("outputs", [("a", "p", "y"), ("p", "a", "y"), ("q", "y")])
+def test_ends_that_quantizing_writes_otherwise(outputs: tuple[str, ...]) -> None:
+    """A tensor is read in floats here and in integers there; a clamp is gone."""
+    model = gated(*outputs)
+    quantized = quantize_int8(model, ranges_of(model), Integer(activation="uint8"))
+    assert 0 < noise_meter(model, samples_of(model, 4)).of_model(quantized) < 0.01
 
 
 def test_a_quantized_model_is_measured_at_the_same_tensors() -> None:

@@ -97,6 +97,20 @@ def test_a_mask_of_infinities_makes_no_noise() -> None:
     assert 0 < meter.of({"x": affine_of(-4, 4, U8)}) < 1e-3
 
 
+def test_another_number_of_values_is_all_wrong() -> None:
+    """What is above the threshold: one value more or less, and none is in its place."""
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"], "flatten", axis=0),
+        helper.make_node("Greater", ["f", "none"], ["above"], "compare"),
+        helper.make_node("Squeeze", ["above", "first"], ["mask"], "squeeze"),
+        helper.make_node("Compress", ["f", "mask"], ["y"], "select", axis=1),
+    ]
+    model = graph_of(nodes, (1, "n"), {"none": np.array(0.01), "first": np.array([0])})
+    meter = noise_meter(model, samples_of(model, 2))
+    assert meter.of({"x": affine_of(-4, 4, U8)}) <= 1
+    assert meter.of({"x": affine_of(-400, 400, U8)}) == pytest.approx(1.0)
+
+
 def test_how_sure_a_sigmoid_is_does_not_count() -> None:
     """Logits that are cut off where the probability hardly changes any more make no noise."""
     nodes = [helper.make_node("Mul", ["x", "many"], ["m"]), helper.make_node("Sigmoid", ["m"], ["y"])]

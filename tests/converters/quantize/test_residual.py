@@ -95,7 +95,7 @@ def test_what_costs_too_much_is_not_done(monkeypatch: pytest.MonkeyPatch) -> Non
     assert chosen(bottlenecks(), {"b2": 20.0}).adds == set()
     placement, scales = setting(bottlenecks())
     assert affordable_streams(GraphView(bottlenecks()), placement) == []
-    nothing = NoiseMeter(onnx.ModelProto(), [], [])
+    nothing = NoiseMeter(onnx.ModelProto(), [], (), [])
     assert choose_streams(bottlenecks(), placement, scales, nothing) == Widening()  # nor is anything measured
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("ai_edge_litert", "onnx.reference", "edgeinfer_converters.tflite.convert")
+HEAVY = (
+    "ai_edge_litert",
+    "onnx.reference",
+    "edgeinfer_converters.importers.tflite",
+    "edgeinfer_converters.tflite.convert",
+)
 
 
 def test_builds_of_onnx_files_do_not_pay_for_the_conversion() -> None:
