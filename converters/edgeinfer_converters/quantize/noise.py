@@ -70,12 +70,9 @@ class NoiseMeter:
         if [one.is_logit for one in points] != [one.is_logit for one in self.points]:
             # Its ends are written otherwise, such as without a clamp that saturation replaces.
             points = tuple(Point(value.name, 1.0) for value in self.model.graph.output)
-            return _meter_at(self.model, self.samples, points).of_ends(quantized)
+            plain = _meter_at(self.model, self.samples, points)
+            return plain._of(_bytes_of(with_points(quantized, points)))
         return self._of(_bytes_of(with_points(quantized, points)))
-
-    def of_ends(self, quantized: onnx.ModelProto) -> float:
-        """The same at the points of the float graph, which must be outputs."""
-        return self._of(_bytes_of(with_points(quantized, self.points)))
 
     def _of(self, model: bytes) -> float:
         # Of bytes: the graph itself is gone by now.
