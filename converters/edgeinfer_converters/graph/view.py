@@ -28,6 +28,11 @@ class GraphView:
         return tuple(self.model.graph.node)
 
     @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """Where in `nodes` each stands, by its name."""
+        return {node.name: position for position, node in enumerate(self.nodes)}
+
+    @cached_property
     def producers(self) -> Mapping[str, onnx.NodeProto]:
         """The node that makes a tensor; inputs and initializers have none."""
         return {name: node for node in self.nodes for name in node.output if name}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import onnx
+from onnx import helper, numpy_helper
 
 from edgeinfer.frames import Array
+from edgeinfer_converters.graph.formulas import Formula, formula_of
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
+from edgeinfer_converters.quantize.execution import open_session, run_session
 from edgeinfer_converters.quantize.operators import clamp_bounds
 
 SURE = 8.0
@@ -34,10 +38,14 @@ def activation_behind(view: GraphView, name: str) -> Activation:
         return IDENTITY
     if len(readers) == 1 and readers[0].op_type == "Sigmoid" and is_standard(readers[0]):
         return SIGMOID
-    if len(readers) == 1:
-        bounds = clamp_bounds(readers[0], view)
-        return IDENTITY if bounds is None else clamp(*bounds)
-    return SILU if is_silu(view, name) else IDENTITY
+    bounds = clamp_bounds(readers[0], view) if len(readers) == 1 else None
+    if bounds is not None:
+        return clamp(*bounds)
+    if is_silu(view, name):
+        return SILU
+    formula = formula_of(view, name)
+    whole = formula is not None and all(reader in formula.nodes for reader in readers)
+    return IDENTITY if formula is None or not whole else computed(formula, view)
 
 
 def is_silu(view: GraphView, name: str) -> bool:
@@ -50,6 +58,53 @@ def is_silu(view: GraphView, name: str) -> bool:
         return False
     gate = by_type["Sigmoid"].output[0]
     return view.is_private(gate) and set(by_type["Mul"].input) == {name, gate}
+
+
+def computed(formula: Formula, view: GraphView) -> Activation:
+    """A function that several operators compute, or one that is rare: by running them."""
+    run = _runner(_as_model(formula, view))
+
+    def apply(values: Array) -> Array:
+        return np.asarray(run(values), values.dtype)
+
+    def slope(values: Array) -> Array:
+        return np.asarray((run(values + _STEP) - run(values - _STEP)) / (2 * _STEP), values.dtype)
+
+    return Activation(apply, slope)
+
+
+_STEP = 1 / 64
+"""Between numbers of 8 bits are steps of about this size; it is exact in binary."""
+
+
+def _as_model(formula: Formula, view: GraphView) -> bytes:
+    """A model of the formula alone, on any number of values."""
+    names = {name for node in formula.nodes for name in node.input}
+    constants = [
+        numpy_helper.from_array(view.constant(name).reshape(()), name)
+        for name in sorted(names & view.initializers.keys())
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["values"])
+        for name in (formula.source, formula.target)
+    ]
+    graph = helper.make_graph(formula.nodes, "formula", ends[:1], ends[1:], constants)
+    model = helper.make_model(graph, opset_imports=view.model.opset_import)
+    model.ir_version = view.model.ir_version
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+@lru_cache(maxsize=64)
+def _runner(model: bytes) -> Callable[[Array], Array]:
+    session = open_session(model, pooled=False)
+    (source,), (target,) = session.get_inputs(), session.get_outputs()
+
+    def run(values: Array) -> Array:
+        flat = values.astype(np.float32).reshape(-1)
+        (result,) = run_session(session, [target.name], {source.name: flat}, source.name)
+        return np.nan_to_num(result).reshape(values.shape)
+
+    return run
 
 
 def clamp(low: float | None, high: float | None) -> Activation:

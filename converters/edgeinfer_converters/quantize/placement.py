@@ -3,7 +3,8 @@
 - Products (convolutions and matrix products with constant weights, matrix products of two activations)
   are integer unless excluded.
 - Other operators are integer if they have an integer kernel and a product follows somewhere behind: the
-  tail of a network (decoding of boxes, softmax) costs little and is where 8 bits hurt most.
+  tail of a network (decoding of boxes, softmax) costs little and is where 8 bits hurt most. Some arithmetic
+  stays float wherever it is, see `float_math`.
 - A tensor is quantized if an integer operator reads it, or makes it and must make integers.
 - A Relu or Clip directly behind an integer operator is absorbed: its output is what is quantized.
 - Tensors that operators only move share one scale, also through a concatenation, as long as nothing
@@ -19,6 +20,7 @@ import numpy as np
 import onnx
 
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.quantize.float_math import float_math
 from edgeinfer_converters.quantize.operators import (
     FLOAT_RESULT,
     PRODUCTS,
@@ -121,6 +123,7 @@ def _helpers(view: GraphView, products: frozenset[str], exclude: frozenset[str])
     """The other operators that are integer: those in front of a product."""
     found: set[str] = set()
     before_product: set[str] = set()
+    exclude |= float_math(view)
     for node in reversed(view.nodes):
         leads_on = any(name in before_product for name in node.output)
         if leads_on or node.name in products:

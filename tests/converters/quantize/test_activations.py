@@ -15,7 +15,7 @@ from edgeinfer_converters.quantize.activations import (
     activation_behind,
     clamp,
 )
-from tests.fixtures.graphs import conv, filters, graph_of
+from tests.fixtures.graphs import conv, filters, graph_of, hard_swish
 
 VALUES = np.linspace(-8, 8, 401).astype(np.float32)
 
@@ -23,6 +23,7 @@ VALUES = np.linspace(-8, 8, 401).astype(np.float32)
 def behind(*nodes: object) -> Activation:
     """What is found behind the first convolution of a graph with these nodes after it."""
     weights = {"w": filters(), "v": filters(seed=1), "low": np.array(0.0), "high": np.array(6.0)}
+    weights["three"] = np.array(3.0)
     used = {name for node in nodes for name in node.input}  # type: ignore[attr-defined]  # nodes
     kept = {name: value for name, value in weights.items() if name == "w" or name in used}
     model = graph_of([conv("x", "a"), *nodes], (1, 4, 8, 8), kept)  # type: ignore[list-item]  # nodes
@@ -49,13 +50,15 @@ def test_a_sigmoid_alone() -> None:
     np.testing.assert_allclose(SIGMOID.apply(VALUES), 1 / (1 + np.exp(-VALUES)), atol=1e-6)
 
 
-def test_a_gate_that_others_read_is_no_silu() -> None:
+def test_a_gate_that_others_read_too() -> None:
     nodes = [
         helper.make_node("Sigmoid", ["a"], ["g"], "gate"),
         helper.make_node("Mul", ["a", "g"], ["b"], "mul"),
         helper.make_node("Add", ["b", "g"], ["y"], "add"),
     ]
-    assert behind(*nodes) is IDENTITY
+    found = behind(*nodes)
+    assert found is not SILU
+    np.testing.assert_allclose(found.apply(VALUES), (VALUES + 1) / (1 + np.exp(-VALUES)), atol=1e-5)
 
 
 def test_clamps() -> None:
@@ -67,4 +70,25 @@ def test_clamps() -> None:
 
 def test_anything_else_counts_as_it_is() -> None:
     assert behind(conv("a", "y", "v")) is IDENTITY
-    assert behind(helper.make_node("Tanh", ["a"], ["y"], "tanh")) is IDENTITY
+    add = helper.make_node("Add", ["t", "a"], ["y"], "add")
+    assert behind(helper.make_node("Tanh", ["a"], ["t"], "tanh"), conv("t", "u", "v"), add) is not IDENTITY
+    # One that reads it raw makes every error count.
+    nodes = [helper.make_node("Tanh", ["a"], ["t"], "tanh"), conv("a", "u", "v")]
+    assert behind(*nodes, helper.make_node("Add", ["t", "u"], ["y"], "join")) is IDENTITY
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_function_of_several_operators_is_computed(dtype: type[np.floating]) -> None:
+    found = behind(*hard_swish("a", "b"), conv("b", "y", "v"))
+    values = VALUES.astype(dtype).reshape(1, 1, -1, 1)
+    wanted = values * np.clip(values / 6 + 0.5, 0, 1)
+    np.testing.assert_allclose(found.apply(values), wanted, atol=1e-6)
+    assert found.apply(values).dtype == found.slope(values).dtype == dtype
+    flat = (values < -3.02) | ((values > 3.02) & (values < 3.5))
+    assert set(np.unique(found.slope(values)[flat])) <= {0.0, 1.0}
+
+
+def test_what_a_function_does_not_take_makes_no_error() -> None:
+    found = behind(helper.make_node("Log", ["a"], ["b"], "log"), conv("b", "y", "v"))
+    assert np.isfinite(found.apply(VALUES)).all()
+    assert np.isfinite(found.slope(VALUES)).all()

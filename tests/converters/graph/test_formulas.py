@@ -1,0 +1,104 @@
+"""Functions of one tensor."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from edgeinfer_converters.graph.formulas import Formula, find_formulas, formula_of, is_pointwise
+from edgeinfer_converters.graph.view import GraphView
+from tests.fixtures.graphs import conv, filters, graph_of, hard_swish
+
+CONSTANTS = {
+    "w": filters(),
+    "v": filters(seed=1),
+    "three": np.array(3.0),
+    "low": np.array(0.0),
+    "high": np.array(6.0),
+    "slopes": np.full((4, 1, 1), 0.25),
+}
+
+
+def view_of(*nodes: onnx.NodeProto) -> GraphView:
+    """A graph in which a convolution makes `a` and these nodes the rest."""
+    all_nodes = [conv("x", "a"), *nodes]
+    used = {name for node in all_nodes for name in node.input}
+    return GraphView(
+        graph_of(all_nodes, (1, 4, 8, 8), {name: CONSTANTS[name] for name in CONSTANTS if name in used})
+    )
+
+
+def names(formula: Formula | None) -> list[str]:
+    """Of its operators."""
+    assert formula is not None
+    return [node.name for node in formula.nodes]
+
+
+def test_hard_swish() -> None:
+    view = view_of(*hard_swish("a", "b"), conv("b", "y", "v"))
+    (formula,) = find_formulas(view)
+    assert (formula.source, formula.target) == ("a", "b")
+    assert names(formula) == ["add_b", "clip_b", "mul_b", "div_b"]
+    assert formula.operators == {"Add", "Clip", "Mul", "Div"}
+
+
+def test_a_tensor_within_that_others_read_ends_it() -> None:
+    nodes = [
+        *hard_swish("a", "b"),
+        conv("b_clip", "c", "v"),
+        helper.make_node("Add", ["b", "c"], ["y"], "join"),
+    ]
+    view = view_of(*nodes)
+    # What is read outside is two tensors at any point behind the clip.
+    assert names(formula_of(view, "a")) == ["add_b", "clip_b"]
+
+
+def test_an_output_of_the_graph_ends_it() -> None:
+    view = view_of(*hard_swish("a", "y"))
+    assert names(formula_of(view, "a")) == ["add_y", "clip_y", "mul_y", "div_y"]
+    assert formula_of(view, "y") is None
+
+
+def test_the_tensor_itself_may_be_read_elsewhere() -> None:
+    nodes = [helper.make_node("Tanh", ["a"], ["t"], "tanh"), conv("a", "c", "v")]
+    view = view_of(*nodes, helper.make_node("Add", ["t", "c"], ["y"], "join"))
+    formula = formula_of(view, "a")
+    assert names(formula) == ["tanh"]
+
+
+def test_a_number_a_channel_is_no_function_of_one_number() -> None:
+    prelu = helper.make_node("PRelu", ["a", "slopes"], ["b"], "prelu")
+    assert formula_of(view_of(prelu, conv("b", "y", "v")), "a") is None
+
+
+def test_two_tensors_that_meet_are_none() -> None:
+    nodes = [conv("x", "b", "v"), helper.make_node("Mul", ["a", "b"], ["y"], "mul")]
+    assert list(find_formulas(view_of(*nodes))) == []
+
+
+def test_a_long_chain_is_cut() -> None:
+    tensors = ["a", *(f"t{k}" for k in range(39)), "y"]
+    chain = [
+        helper.make_node("Tanh", [source], [target], f"tanh_{target}") for source, target in pairwise(tensors)
+    ]
+    formulas = list(find_formulas(view_of(*chain)))
+    assert [len(formula.nodes) for formula in formulas] == [16, 16, 8]
+    assert [name for formula in formulas for name in names(formula)] == [node.name for node in chain]
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (helper.make_node("Tanh", ["a"], ["b"]), True),
+        (helper.make_node("Add", ["a", "b"], ["c"]), True),
+        (helper.make_node("Softmax", ["a"], ["b"]), False),
+        (helper.make_node("Cast", ["a"], ["b"], to=1), False),
+        (helper.make_node("Tanh", ["a"], ["b"], domain="com.example"), False),
+    ],
+)
+def test_pointwise(node: onnx.NodeProto, expected: bool) -> None:
+    assert is_pointwise(node) is expected
