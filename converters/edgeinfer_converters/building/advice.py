@@ -14,9 +14,6 @@ FEW_SAMPLES = 100
 WORST = 3
 """Tensors out of their range that are named."""
 
-GOOD_SQNR_DB = 10.0
-"""Below this the noise of an output has more than a tenth of its power."""
-
 POOR_TOP_1 = 0.5
 """Below this it is more likely that pictures reach the model the wrong way than that it is so bad."""
 
@@ -80,10 +77,9 @@ def _on_model(comparison: Comparison, max_drop: float) -> tuple[str, ...]:
             f"the top class differs from the float model's in {1 - comparison.agreement:.1%} of "
             f"{comparison.samples} samples; only --evaluate with labels tells what that costs"
         )
-    if comparison.worst_sqnr_db is not None and comparison.worst_sqnr_db < GOOD_SQNR_DB:
-        name = min(comparison.sqnr_db, key=lambda output: comparison.sqnr_db[output])
+    if comparison.noisy_output is not None:
         found.append(
-            f"output `{name}` has an SQNR of {comparison.worst_sqnr_db:.1f} dB only: "
+            f"output `{comparison.noisy_output}` has an SQNR of {comparison.worst_sqnr_db:.1f} dB only: "
             "look at real results before you trust this model"
         )
     return tuple(found)

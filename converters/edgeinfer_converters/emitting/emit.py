@@ -82,6 +82,8 @@ class Outcome:
 def emit_best(workshop: Workshop, plan: Plan) -> Outcome:
     """The first candidate that keeps the budget and is no slower than float.
 
+    Without labelled data, which alone tell whether the budget is kept, what is hardly like the float model is
+    passed over, unless nothing is left.
     Raises BudgetError if the last one misses the budget, ModelError for a model that does not run.
     """
     decisions: list[Decision] = []
@@ -201,6 +203,10 @@ def _fault(emitted: EmittedModel, max_drop: float) -> Fault | None:
     if accuracy is not None and accuracy.drop is not None and accuracy.drop > max_drop:
         lost = f"loses {accuracy.drop:.4f} {accuracy.metric}, more than --max-drop {max_drop:g}"
         return Fault(lost, inaccurate=True)
+    noisy = emitted.comparison.noisy_output
+    if accuracy is None and noisy is not None:
+        sqnr = f"output `{noisy}` has an SQNR of {emitted.comparison.worst_sqnr_db:.1f} dB only"
+        return Fault(sqnr, inaccurate=True)
     if emitted.timing is not None and emitted.timing.slower:
         slower = "slower than float here, and this machine has the profile's instruction set"
         return Fault(slower, inaccurate=False)

@@ -58,8 +58,12 @@ def find_formulas(view: GraphView) -> Iterator[Formula]:
 
 def formula_of(view: GraphView, source: str) -> Formula | None:
     """The longest formula that begins at a tensor."""
+    return max(formulas_from(view, source), key=lambda found: len(found.nodes), default=None)
+
+
+def formulas_from(view: GraphView, source: str) -> Iterator[Formula]:
+    """All formulas that begin at a tensor, the shorter ones first; each is a part of the next."""
     known, nodes = {source}, list[onnx.NodeProto]()
-    longest: Formula | None = None
     for node in _behind(view, source):
         if len(nodes) == _LONGEST:
             break
@@ -68,8 +72,7 @@ def formula_of(view: GraphView, source: str) -> Formula | None:
         nodes.append(node)
         known.add(node.output[0])
         if _ends(view, nodes, known - {source}):
-            longest = Formula(source, node.output[0], tuple(nodes))
-    return longest
+            yield Formula(source, node.output[0], tuple(nodes))
 
 
 def is_pointwise(node: onnx.NodeProto) -> bool:

@@ -19,6 +19,10 @@ MAX_SQNR_DB = 200.0
 """What is written for outputs that are equal to the last bit: JSON has no infinity."""
 
 
+GOOD_SQNR_DB = 10.0
+"""Below this the noise of an output has more than a tenth of its power."""
+
+
 class Comparison(Struct, frozen=True):
     """`sqnr_db`: by output, over all samples. `agreement`: the share with the same top class."""
 
@@ -31,6 +35,13 @@ class Comparison(Struct, frozen=True):
     def worst_sqnr_db(self) -> float | None:
         """The lowest of all outputs; None where there was nothing to compare with."""
         return min(self.sqnr_db.values(), default=None)
+
+    @property
+    def noisy_output(self) -> str | None:
+        """The output with the lowest, where it is below GOOD_SQNR_DB."""
+        if self.worst_sqnr_db is None or self.worst_sqnr_db >= GOOD_SQNR_DB:
+            return None
+        return min(self.sqnr_db, key=lambda output: self.sqnr_db[output])
 
 
 class SqnrMeter:

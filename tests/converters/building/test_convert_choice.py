@@ -80,6 +80,17 @@ def test_without_labels_the_budget_only_warns(
     assert "look at real results before you trust" in " ".join(capsys.readouterr().out.split())
 
 
+def test_without_labels_auto_takes_no_model_that_is_another(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(workshop, "to_int8", spoiled)
+    assert build("--calibration", "cal") == 0
+    assert opened().manifest.model.precision == "float32"
+    said = " ".join(capsys.readouterr().out.split())
+    assert "passed over int8: output `" in said
+    assert "look at real results" not in said
+
+
 def test_calibration_data_that_are_not_like_the_evaluation_data(
     work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

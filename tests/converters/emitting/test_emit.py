@@ -237,6 +237,34 @@ def test_mixed_is_tried_only_for_the_sake_of_accuracy(
     assert found.chosen.precision == "float32"
 
 
+def unlabelled(sqnr_db: float) -> tuple[Comparison, Timing]:
+    """One output is as good as equal, the other has this."""
+    _, timing = compared()
+    return Comparison(samples=9, sqnr_db={"y": 80.0, "z": sqnr_db}), timing
+
+
+def test_without_labels_what_is_hardly_like_the_float_model_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials: dict[Emitted, tuple[Comparison, Timing]]
+    trials = {"int8": unlabelled(4.2), "mixed": unlabelled(12.0), "float32": unlabelled(200.0)}
+    found = outcome_of(tmp_path, monkeypatch, trials)
+    assert found.chosen.precision == "mixed"
+    assert found.decisions[0].reason == "output `z` has an SQNR of 4.2 dB only"
+
+
+def test_without_labels_what_was_asked_for_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = outcome_of(tmp_path, monkeypatch, {"int8": unlabelled(-3.0)})
+    assert found.chosen.precision == "int8"
+
+
+def test_labels_decide_where_there_are_any(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labelled, timing = compared()
+    comparison = replace(labelled, sqnr_db={"y": 4.2})
+    found = outcome_of(tmp_path, monkeypatch, {"int8": (comparison, timing), "float32": compared()})
+    assert found.chosen.precision == "int8"
+
+
 def test_mixed_that_was_asked_for_may_be_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emit, "_emit", lambda *_: EmittedModel("mixed", NOTHING, *compared(slower=True)))
     candidates = (Candidate("mixed", "asked for", 0.05), Candidate("mixed", "asked for", 0.2, True))

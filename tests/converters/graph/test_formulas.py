@@ -9,16 +9,20 @@ import onnx
 import pytest
 from onnx import helper
 
-from edgeinfer_converters.graph.formulas import Formula, find_formulas, formula_of, is_pointwise
+from edgeinfer_converters.graph.formulas import (
+    Formula,
+    find_formulas,
+    formula_of,
+    formulas_from,
+    is_pointwise,
+)
 from edgeinfer_converters.graph.view import GraphView
-from tests.fixtures.graphs import conv, filters, graph_of, hard_swish
+from tests.fixtures.graphs import GELU_NUMBERS, conv, filters, gelu, graph_of
 
 CONSTANTS = {
     "w": filters(),
     "v": filters(seed=1),
-    "three": np.array(3.0),
-    "low": np.array(0.0),
-    "high": np.array(6.0),
+    **GELU_NUMBERS,
     "slopes": np.full((4, 1, 1), 0.25),
 }
 
@@ -38,28 +42,36 @@ def names(formula: Formula | None) -> list[str]:
     return [node.name for node in formula.nodes]
 
 
-def test_hard_swish() -> None:
-    view = view_of(*hard_swish("a", "b"), conv("b", "y", "v"))
+def test_gelu() -> None:
+    view = view_of(*gelu("a", "b"), conv("b", "y", "v"))
     (formula,) = find_formulas(view)
     assert (formula.source, formula.target) == ("a", "b")
-    assert names(formula) == ["add_b", "clip_b", "mul_b", "div_b"]
-    assert formula.operators == {"Add", "Clip", "Mul", "Div"}
+    assert names(formula) == ["div_b", "erf_b", "add_b", "mul_b", "half_b"]
+    assert formula.operators == {"Div", "Erf", "Add", "Mul"}
+
+
+def test_all_that_begin_at_a_tensor() -> None:
+    view = view_of(*gelu("a", "b"), conv("b", "y", "v"))
+    # In front of the product of both branches there are two tensors to read: `a` itself is one.
+    found = list(formulas_from(view, "a"))
+    assert [formula.target for formula in found] == ["b_div", "b_erf", "b_add", "b_mul", "b"]
+    assert found[-1] == formula_of(view, "a")
 
 
 def test_a_tensor_within_that_others_read_ends_it() -> None:
     nodes = [
-        *hard_swish("a", "b"),
-        conv("b_clip", "c", "v"),
+        *gelu("a", "b"),
+        conv("b_erf", "c", "v"),
         helper.make_node("Add", ["b", "c"], ["y"], "join"),
     ]
     view = view_of(*nodes)
-    # What is read outside is two tensors at any point behind the clip.
-    assert names(formula_of(view, "a")) == ["add_b", "clip_b"]
+    # Behind it others read two tensors at any point.
+    assert names(formula_of(view, "a")) == ["div_b", "erf_b"]
 
 
 def test_an_output_of_the_graph_ends_it() -> None:
-    view = view_of(*hard_swish("a", "y"))
-    assert names(formula_of(view, "a")) == ["add_y", "clip_y", "mul_y", "div_y"]
+    view = view_of(*gelu("a", "y"))
+    assert names(formula_of(view, "a")) == ["div_y", "erf_y", "add_y", "mul_y", "half_y"]
     assert formula_of(view, "y") is None
 
 

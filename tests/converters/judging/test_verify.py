@@ -13,7 +13,7 @@ from edgeinfer.backends.fake import Answer, FakeBackend
 from edgeinfer.bundle.golden import sqnr_db
 from edgeinfer.errors import ModelError
 from edgeinfer.frames import Array, TensorInfo
-from edgeinfer_converters.judging.verify import MAX_SQNR_DB, SqnrMeter, compare, run_checked
+from edgeinfer_converters.judging.verify import MAX_SQNR_DB, Comparison, SqnrMeter, compare, run_checked
 from edgeinfer_converters.samples import Sample
 from tests.fixtures.data import IMAGE_TOML, pipeline
 
@@ -126,3 +126,11 @@ def test_extremes_stay_finite() -> None:
     assert value(mask, np.array([1.1, -np.inf, 0.9])) == 20.0
     assert value(mask, np.ones(3)) == -MAX_SQNR_DB
     assert value(np.ones(3), mask) == -MAX_SQNR_DB
+
+
+@pytest.mark.parametrize(
+    ("sqnr_db", "noisy"),
+    [({}, None), ({"a": 10.0, "b": 40.0}, None), ({"a": 9.9, "b": 40.0, "c": -200.0}, "c")],
+)
+def test_the_noisiest_output(sqnr_db: dict[str, float], noisy: str | None) -> None:
+    assert Comparison(samples=1, sqnr_db=sqnr_db).noisy_output == noisy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from onnx import helper
@@ -15,7 +17,7 @@ from edgeinfer_converters.quantize.activations import (
     activation_behind,
     clamp,
 )
-from tests.fixtures.graphs import conv, filters, graph_of, hard_swish
+from tests.fixtures.graphs import GELU_NUMBERS, conv, filters, gelu, graph_of, hard_swish
 
 VALUES = np.linspace(-8, 8, 401).astype(np.float32)
 
@@ -23,7 +25,7 @@ VALUES = np.linspace(-8, 8, 401).astype(np.float32)
 def behind(*nodes: object) -> Activation:
     """What is found behind the first convolution of a graph with these nodes after it."""
     weights = {"w": filters(), "v": filters(seed=1), "low": np.array(0.0), "high": np.array(6.0)}
-    weights["three"] = np.array(3.0)
+    weights |= {"three": np.array(3.0), **GELU_NUMBERS}
     used = {name for node in nodes for name in node.input}  # type: ignore[attr-defined]  # nodes
     kept = {name: value for name, value in weights.items() if name == "w" or name in used}
     model = graph_of([conv("x", "a"), *nodes], (1, 4, 8, 8), kept)  # type: ignore[list-item]  # nodes
@@ -79,13 +81,20 @@ def test_anything_else_counts_as_it_is() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_function_of_several_operators_is_computed(dtype: type[np.floating]) -> None:
-    found = behind(*hard_swish("a", "b"), conv("b", "y", "v"))
+    found = behind(*gelu("a", "b"), conv("b", "y", "v"))
     values = VALUES.astype(dtype).reshape(1, 1, -1, 1)
-    wanted = values * np.clip(values / 6 + 0.5, 0, 1)
+    wanted = values * (1 + np.vectorize(math.erf)(values / math.sqrt(2))) / 2
     np.testing.assert_allclose(found.apply(values), wanted, atol=1e-6)
     assert found.apply(values).dtype == found.slope(values).dtype == dtype
-    flat = (values < -3.02) | ((values > 3.02) & (values < 3.5))
-    assert set(np.unique(found.slope(values)[flat])) <= {0.0, 1.0}
+    np.testing.assert_allclose(
+        found.slope(values)[np.abs(values) > 6], np.where(values[np.abs(values) > 6] > 0, 1, 0), atol=1e-4
+    )
+
+
+def test_hard_swish_is_flat_below() -> None:
+    found = behind(*hard_swish("a", "b"), conv("b", "y", "v"))
+    np.testing.assert_array_equal(found.slope(VALUES[VALUES < -3.02]), 0.0)
+    np.testing.assert_array_equal(found.slope(VALUES[VALUES > 3.02]), 1.0)
 
 
 def test_what_a_function_does_not_take_makes_no_error() -> None:
