@@ -1,9 +1,10 @@
-"""x * sigmoid(x) with a scale for each channel, all in integers.
+"""x * sigmoid(x) and HardSwish with a scale for each channel, all in integers.
 
-The function does not commute with a factor, so equalization cannot help. But each of its operands does: the
+The functions do not commute with a factor, so equalization cannot help. But each of their operands does: the
 convolution gives x / s with channels alike, and the products behind take s into their weights. Only the gate
-needs x as it was, which matters no further than from -8 to 8: a pointwise convolution multiplies each channel
-by its s. That is one more pass over the tensor, about as long as the sigmoid's or the product's.
+needs x as it was, which matters no further than from -8 to 8, or from -3 to 3: a pointwise convolution
+multiplies each channel by its s. That is one more pass over the tensor, about as long as the sigmoid's or the
+product's. HardSwish becomes a product with clip(x + 3, 0, 6), which the convolution gives by saturation.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from edgeinfer_converters.graph.view import GraphView, elements
 from edgeinfer_converters.quantize.equalize import scaled_weights
 from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.gates import (
-    CLOSED,
     Floats,
     Gate,
     common_range,
@@ -67,21 +67,29 @@ class _Names:
     whole: str
     least: str
     factors: str
-    zeros: str
+    biases: str
+    open: str
+    shut: str
+    wide: str
     clip: str
     again: str
+    bound: str
 
     @classmethod
     def of(cls, gate: Gate) -> _Names:
-        source, wish = gate.source, gate.mul.name
+        source, wish = gate.source, gate.name
         return cls(
             closed=f"{source}_closed",
             whole=f"{source}_whole",
             least=f"{source}_least",
             factors=f"{source}_factors",
-            zeros=f"{source}_zeros",
+            biases=f"{source}_zeros",
+            open=f"{source}_open",
+            shut=f"{source}_shut",
+            wide=f"{source}_wide",
             clip=f"{wish}_clip",
             again=f"{wish}_again",
+            bound=f"{wish}_bound",
         )
 
 
@@ -116,11 +124,11 @@ def _divisions(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> list[_
         if not taken.isdisjoint(astuple(_Names.of(gate))):
             continue
         extremes = ranges[gate.source]
-        few = few_levels(extremes, FEW_LEVELS)
+        few = few_levels(extremes, FEW_LEVELS, gate.closed)
         if few > SHARE_OF_CHANNELS:
             above = np.maximum(extremes.high, 0.0).astype(np.float64)
-            below = np.clip(-extremes.low, 0.0, -CLOSED).astype(np.float64)
-            needed = few_levels(extremes, VERY_FEW_LEVELS) > SHARE_OF_CHANNELS
+            below = np.clip(-extremes.low, 0.0, -gate.closed).astype(np.float64)
+            needed = few_levels(extremes, VERY_FEW_LEVELS, gate.closed) > SHARE_OF_CHANNELS
             cost = elements(view, gate.source) / total
             found.append(_Division(gate, *common_range(above, below), needed, few, cost))
     return found
@@ -129,7 +137,7 @@ def _divisions(model: onnx.ModelProto, ranges: Mapping[str, Extremes]) -> list[_
 def _choose(found: list[_Division], budget: float) -> list[_Division]:
     """Those that need it, and of the others those with the most channels of few levels."""
     chosen = [one for one in found if one.needed]
-    for one in sorted(found, key=lambda one: (-one.few, one.gate.mul.name)):
+    for one in sorted(found, key=lambda one: (-one.few, one.gate.name)):
         if not one.needed and one.cost <= budget:
             budget -= one.cost
             chosen.append(one)
@@ -140,23 +148,36 @@ def _divided(model: onnx.ModelProto, chosen: Mapping[str, _Division], most_dense
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     constants = {tensor.name: tensor for tensor in changed.graph.initializer}
-    by_node = {name: one for one in chosen.values() for name in (one.gate.sigmoid.name, one.gate.mul.name)}
+    by_node = {node.name: one for one in chosen.values() for node in one.gate.nodes}
     nodes: list[onnx.NodeProto] = []
     for node in list(changed.graph.node):
         if node.name in chosen:
             nodes.extend(_by_channel(chosen[node.name], node, constants, changed, most_dense))
             continue
         if node.name in by_node:
-            gate = by_node[node.name].gate
-            names = _Names.of(gate)
-            part = names.whole if node.name == gate.sigmoid.name else names.closed
-            for index, name in enumerate(node.input):
-                node.input[index] = part if name == gate.source else name
+            nodes.extend(_gate_of(by_node[node.name].gate, node, changed))
+            continue
         nodes.append(node)
     copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del changed.graph.node[:]
     changed.graph.node.extend(copies)
     return changed
+
+
+def _gate_of(gate: Gate, node: onnx.NodeProto, model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """A node of the gate, which multiplies the divided channels by what the others open."""
+    names = _Names.of(gate)
+    if gate.is_hard:
+        bounds = ((names.shut, 0.0), (names.wide, gate.most))
+        model.graph.initializer.extend(_tensor(np.array(value), name) for name, value in bounds)
+        return [
+            helper.make_node("Clip", [names.whole, names.shut, names.wide], [names.open], names.bound),
+            helper.make_node("Mul", [names.closed, names.open], [gate.target], gate.name),
+        ]
+    part = names.closed if node.name == gate.name else names.whole
+    for index, name in enumerate(node.input):
+        node.input[index] = part if name == gate.source else name
+    return [node]
 
 
 def _by_channel(
@@ -174,7 +195,7 @@ def _by_channel(
     new = {conv.input[1]: scaled_weights(conv, weights, divisors, ones), conv.input[2]: bias / divisors}
     for reader in gate.readers:
         read = numpy_helper.to_array(constants[reader.input[1]])
-        new[reader.input[1]] = scaled_weights(reader, read, ones, divisors)
+        new[reader.input[1]] = scaled_weights(reader, read, ones, divisors / gate.most)
     for name, values in new.items():
         constants[name].CopyFrom(_tensor(values, name))
     dense = channels <= most_dense
@@ -182,10 +203,10 @@ def _by_channel(
     for name, values in (
         (names.least, np.array(-division.share)),
         (names.factors, factors),
-        (names.zeros, np.zeros(channels)),
+        (names.biases, np.full(channels, -gate.closed if gate.is_hard else 0.0)),
     ):
         model.graph.initializer.append(_tensor(values, name))
-    again = [names.closed, names.factors, names.zeros]
+    again = [names.closed, names.factors, names.biases]
     return [
         conv,
         helper.make_node("Clip", [gate.source, names.least], [names.closed], names.clip),

@@ -1,4 +1,4 @@
-"""x * sigmoid(x) behind a convolution: where it is, and how its channels could have one range.
+"""x * sigmoid(x) or HardSwish behind a convolution: where it is, and how its channels could have one range.
 
 All channels then reach from -share to 1. A channel that is nearly always closed has next to nothing above
 zero and wants as many levels below it; the others want few there.
@@ -13,12 +13,16 @@ import numpy.typing as npt
 import onnx
 
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.walk import is_standard
 from edgeinfer_converters.quantize.activations import is_silu
 from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.operators import product_fault
 
 CLOSED = -8.0
 """Below, x * sigmoid(x) is within 0.003 of zero."""
+
+HARD_CLOSED = -3.0
+"""Below, HardSwish is zero."""
 
 SHARES = np.arange(127, 11, -5) / (255 - np.arange(127, 11, -5))
 """How far all channels go below zero, of how far they go above it: the shares that are tried. Both ends of
@@ -30,11 +34,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Gate:
-    """x * sigmoid(x) behind a convolution: what is read from `source` and becomes `target`."""
+    """A gate behind a convolution: what is read from `source` and becomes `target`.
+
+    `nodes`: Sigmoid and Mul, or HardSwish alone. `readers`: what the result goes to.
+    """
 
     conv: onnx.NodeProto
-    sigmoid: onnx.NodeProto
-    mul: onnx.NodeProto
+    nodes: tuple[onnx.NodeProto, ...]
     readers: tuple[onnx.NodeProto, ...]
 
     @property
@@ -43,7 +49,26 @@ class Gate:
 
     @property
     def target(self) -> str:
-        return str(self.mul.output[0])
+        return str(self.nodes[-1].output[0])
+
+    @property
+    def name(self) -> str:
+        """That of the operator which makes the target."""
+        return str(self.nodes[-1].name)
+
+    @property
+    def is_hard(self) -> bool:
+        return self.nodes[-1].op_type == "HardSwish"
+
+    @property
+    def closed(self) -> float:
+        """What is smaller does not come through."""
+        return HARD_CLOSED if self.is_hard else CLOSED
+
+    @property
+    def most(self) -> float:
+        """What a divided gate multiplies by where it is open: TFLite's kernels clamp to 6, not to 1."""
+        return 6.0 if self.is_hard else 1.0
 
 
 def gate_tensors(view: GraphView) -> tuple[str, ...]:
@@ -57,14 +82,24 @@ def find_gates(view: GraphView) -> list[Gate]:
     for conv in view.nodes:
         if conv.op_type != "Conv" or len(conv.input) < 3 or product_fault(conv, view):
             continue
-        if len(view.shapes.get(conv.output[0], ())) != 4 or not is_silu(view, conv.output[0]):
+        nodes = _gate_nodes(view, conv.output[0])
+        if not nodes or len(view.shapes.get(conv.output[0], ())) != 4:
             continue
-        by_type = {node.op_type: node for node in view.readers[conv.output[0]]}
-        gate = Gate(conv, by_type["Sigmoid"], by_type["Mul"], view.readers.get(by_type["Mul"].output[0], ()))
+        gate = Gate(conv, nodes, view.readers.get(nodes[-1].output[0], ()))
         readers_fit = all(one.op_type == "Conv" and not product_fault(one, view) for one in gate.readers)
         if gate.readers and readers_fit and gate.target not in view.outputs and _own_weights(view, gate):
             found.append(gate)
     return found
+
+
+def _gate_nodes(view: GraphView, name: str) -> tuple[onnx.NodeProto, ...]:
+    readers = view.readers.get(name, ())
+    if view.is_private(name) and readers[0].op_type == "HardSwish" and is_standard(readers[0]):
+        return readers
+    if not is_silu(view, name):
+        return ()
+    by_type: dict[str, onnx.NodeProto] = {node.op_type: node for node in readers}
+    return by_type["Sigmoid"], by_type["Mul"]
 
 
 def _own_weights(view: GraphView, gate: Gate) -> bool:
@@ -72,12 +107,12 @@ def _own_weights(view: GraphView, gate: Gate) -> bool:
     return all(len(view.readers[name]) == 1 for name in names)
 
 
-def few_levels(extremes: Extremes, levels: int) -> float:
+def few_levels(extremes: Extremes, levels: int, closed: float = CLOSED) -> float:
     """The share of channels that would have fewer than `levels` of 256 with one scale for all.
 
-    A channel counts as far as it goes from zero, and below as far as it matters behind the gate.
+    A channel counts as far as it goes from zero, and below as far as it matters behind the gate, to `closed`.
     """
-    reach = np.maximum(extremes.high, np.minimum(-extremes.low, -CLOSED)).astype(np.float64)
+    reach = np.maximum(extremes.high, np.minimum(-extremes.low, -closed)).astype(np.float64)
     return float((reach < reach.max(initial=0.0) * levels / 256).mean())
 
 

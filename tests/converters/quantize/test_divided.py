@@ -30,13 +30,19 @@ VERY_UNEVEN = np.array([100.0, 1.0, 30.0, 0.6])
 EVEN = np.array([1.0, 0.9, 1.2, 1.0])
 
 
-def gated(spread: np.ndarray) -> onnx.ModelProto:
-    """A convolution, x * sigmoid(x), and one behind it to which each channel means as much."""
+def gated(spread: np.ndarray, *, hard: bool = False) -> onnx.ModelProto:
+    """A convolution, a gate, and a convolution behind it to which each channel means as much.
+
+    The gate is x * sigmoid(x), or HardSwish.
+    """
     channels = len(spread)
-    nodes = [
-        helper.make_node("Conv", ["x", "w"], ["a"], "conv_a"),
+    soft = [
         helper.make_node("Sigmoid", ["a"], ["g"], "gate"),
         helper.make_node("Mul", ["g", "a"], ["b"], "mul"),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], "conv_a"),
+        *([helper.make_node("HardSwish", ["a"], ["b"], "mul")] if hard else soft),
         helper.make_node("Conv", ["b", "v"], ["y"], "conv_y", pads=[2] * 4),
     ]
     weights = {
@@ -61,9 +67,12 @@ def divided_of(model: onnx.ModelProto, *, thrifty: bool = False) -> onnx.ModelPr
 @pytest.mark.parametrize(
     ("spread", "gain"), [(UNEVEN, 4), (VERY_UNEVEN, 8), (np.tile(VERY_UNEVEN, DENSE_CHANNELS // 2), 8)]
 )
-def test_channels_that_differ(activation: Literal["int8", "uint8"], spread: np.ndarray, gain: float) -> None:
+@pytest.mark.parametrize("hard", [False, True])
+def test_channels_that_differ(
+    activation: Literal["int8", "uint8"], spread: np.ndarray, gain: float, hard: bool
+) -> None:
     """Better, and all in integers, with a matrix of factors and with one for each channel."""
-    model = gated(spread)
+    model = gated(spread, hard=hard)
     result = divided_of(model)
     samples = list(samples_of(model, 4, seed=9))
     wanted = np.stack([run(model, sample)[0] for sample in samples])
@@ -79,9 +88,10 @@ def test_channels_that_differ(activation: Literal["int8", "uint8"], spread: np.n
     assert found[1] > found[0] + gain
 
 
-def test_saturation_stands_in_for_the_clip() -> None:
-    """What the division cuts off costs no operator."""
-    result = divided_of(gated(UNEVEN))
+@pytest.mark.parametrize("hard", [False, True])
+def test_saturation_stands_in_for_the_clip(hard: bool) -> None:
+    """What the division cuts off costs no operator, nor do the bounds of a hard gate."""
+    result = divided_of(gated(UNEVEN, hard=hard))
     ranges = observe(result, samples_of(result, 16), total=16, progress=lambda _: None)
     quantized = quantize_int8(result, ranges, Integer(activation="uint8"))
     assert not [node.name for node in quantized.graph.node if node.op_type == "Clip"]
@@ -117,13 +127,15 @@ def test_gates_that_could_do_without_cost_no_more_than_they_may(monkeypatch: pyt
         assert needed.gates == 1
 
 
-def test_no_channel_leaves_the_common_range() -> None:
-    result = divided_of(gated(VERY_UNEVEN))
+@pytest.mark.parametrize(("hard", "most"), [(False, 1.0), (True, 6.0)])
+def test_no_channel_leaves_the_common_range(hard: bool, most: float) -> None:
+    result = divided_of(gated(VERY_UNEVEN, hard=hard))
     share = -float(GraphView(result).constant("a_least"))
     for values in stream(result, ("a_closed", "b"), samples_of(result, 16), total=16):
-        for array in values.values():
-            assert array.max() <= 1 + 1e-5
-            assert array.min() >= -share - 1e-6
+        for name, array in values.items():
+            reach = most if name == "b" else 1.0
+            assert array.max() <= reach + 1e-5
+            assert array.min() >= -share * reach - 1e-6
 
 
 @given(
@@ -143,11 +155,23 @@ def test_any_ranges_leave_the_function(high: list[float], low: list[float]) -> N
     assert len(find_gates(GraphView(result))) == (1 if result is model else 0)
 
 
+def test_a_hard_gate_is_the_same_function() -> None:
+    """It lets nothing through where it is closed."""
+    model = gated(VERY_UNEVEN, hard=True)
+    (sample,) = samples_of(model, 1, seed=3)
+    assert sqnr_db(run(model, sample)[0], run(divided_of(model), sample)[0]) > 100
+
+
 @pytest.mark.parametrize(
-    "name", ["a_whole", "a_closed", "a_factors", "a_zeros", "a_least", "mul_clip", "mul_again"]
+    "name",
+    [
+        *("a_whole", "a_closed", "a_factors", "a_zeros", "a_least", "a_open", "a_shut", "a_wide"),
+        *("mul_clip", "mul_again", "mul_bound"),
+    ],
 )
-def test_a_gate_whose_new_names_are_taken_is_left_alone(name: str) -> None:
-    model = gated(UNEVEN)
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_gate_whose_new_names_are_taken_is_left_alone(name: str, hard: bool) -> None:
+    model = gated(UNEVEN, hard=hard)
     assert len(divided_of(model).graph.node) > len(model.graph.node)
     model.graph.node.append(helper.make_node("Relu", ["y"], ["z"], name))
     assert divide_gates(model, ranges_of(model)).model is model

@@ -13,7 +13,7 @@ from onnx import helper
 from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.extremes import Extremes
-from edgeinfer_converters.quantize.gates import SHARES, common_range, few_levels, gate_tensors
+from edgeinfer_converters.quantize.gates import SHARES, common_range, few_levels, find_gates, gate_tensors
 from tests.fixtures.graphs import conv, filters, graph_of
 
 REACHES = arrays(np.float64, 5, elements=st.floats(0, 1e4))
@@ -36,6 +36,28 @@ def gated(*, last: bool = False, same_weights: bool = False) -> onnx.ModelProto:
 
 def test_a_gate_that_convolutions_read() -> None:
     assert gate_tensors(GraphView(gated())) == ("a",)
+
+
+def test_hard_swish_is_a_gate_that_closes_sooner() -> None:
+    nodes = [conv("x", "a"), helper.make_node("HardSwish", ["a"], ["b"], "swish"), conv("b", "y", "v")]
+    weights = {"w": filters(), "v": filters(seed=1)}
+    (gate,) = find_gates(GraphView(add_biases(graph_of(nodes, (1, 4, 8, 8), weights))))
+    assert (gate.source, gate.target, gate.name, gate.is_hard) == ("a", "b", "swish", True)
+    assert (gate.closed, gate.most) == (-3.0, 6.0)
+    seen = Extremes(np.full(4, -8, np.float32), np.array([40, 0, 0, 0], np.float32))
+    assert few_levels(seen, 32, gate.closed) == 0.75
+    assert few_levels(seen, 32) == 0.0
+
+
+def test_hard_swish_of_what_others_read_is_none() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("HardSwish", ["a"], ["b"], "swish"),
+        conv("b", "c", "v"),
+        helper.make_node("Add", ["a", "c"], ["y"], "add"),
+    ]
+    weights = {"w": filters(), "v": filters(seed=1)}
+    assert find_gates(GraphView(add_biases(graph_of(nodes, (1, 4, 8, 8), weights)))) == []
 
 
 def test_a_gate_at_the_end_has_no_weights_behind_it() -> None:
