@@ -8,6 +8,7 @@ from edgeinfer_converters.graph.batch import fix_batch
 from edgeinfer_converters.graph.cleanup import clean_up
 from edgeinfer_converters.graph.flattened import with_channels_last
 from edgeinfer_converters.graph.focus import with_space_to_depth
+from edgeinfer_converters.graph.folding import fold_into_convolutions
 from edgeinfer_converters.graph.functions import inline_functions
 from edgeinfer_converters.graph.hard_swish import with_hard_swish
 from edgeinfer_converters.graph.initializers import lift_constants, unlist_initializers
@@ -25,9 +26,10 @@ def prepare(
     """A cleaned copy of `model` that computes the same, with the same inputs and outputs by name.
 
     Batch 1, no functions, initializers that are no inputs, opset from `min_opset` to `max_opset`, an IR
-    version of `max_ir_version` at most, constants folded, batch normalization merged into convolutions,
-    HardSwish as one operator, joined slices as SpaceToDepth, images transposed before they are flattened,
-    shapes inferred, each node with a name of its own. The same model gives the same bytes.
+    version of `max_ir_version` at most, constants folded, HardSwish as one operator, batch normalization and
+    other constant factors merged into convolutions, joined slices as SpaceToDepth, images transposed
+    before they are flattened, shapes inferred, each node with a name of its own. The same model gives the
+    same bytes.
     Raises ModelError: open dimensions other than the batch, an opset that is too high, or a graph that
     onnx or onnxslim cannot work on; the message names the step.
     """
@@ -38,6 +40,7 @@ def prepare(
     prepared = fix_batch(prepared)
     prepared = raise_opset(prepared, min_opset=min_opset, max_opset=max_opset)
     prepared = clean_up(lift_constants(prepared))
-    prepared = with_hard_swish(infer_shapes(prepared), max_opset=max_opset)
+    prepared = with_hard_swish(name_nodes(infer_shapes(prepared)), max_opset=max_opset)
+    prepared = fold_into_convolutions(prepared)
     prepared = with_channels_last(with_space_to_depth(name_nodes(prepared)))
     return limit_ir_version(prepared, max_ir_version)
