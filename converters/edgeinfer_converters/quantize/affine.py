@@ -50,6 +50,11 @@ class Affine:
     zero_point: int
     form: Form
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest number that can be stored."""
+        return (self.form.low - self.zero_point) * self.scale, (self.form.high - self.zero_point) * self.scale
+
     def quantize(self, values: Array) -> Array:
         """QuantizeLinear: round half to even, then saturate to the whole integer type."""
         info = np.iinfo(self.form.dtype)
@@ -80,9 +85,8 @@ def stretched(affine: Affine, factor: float) -> Affine:
     """The affine form of a range `factor` times as wide."""
     if factor == 1.0:
         return affine
-    form = affine.form
-    low, high = ((bound - affine.zero_point) * affine.scale for bound in (form.low, form.high))
-    return affine_of(low * factor, high * factor, form)
+    low, high = affine.bounds
+    return affine_of(low * factor, high * factor, affine.form)
 
 
 def normal_scale(scale: float) -> float:

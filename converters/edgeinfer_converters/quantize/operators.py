@@ -78,10 +78,21 @@ def channel_axis(node: onnx.NodeProto, rank: int) -> int | None:
     return 1 if rank == 2 else None
 
 
+def weighs_probabilities(node: onnx.NodeProto, view: GraphView) -> bool:
+    """Whether a product with constant weights reads a Softmax. Detectors compute distances so, as expected
+    values: it is decoding, no layer, and 255 steps are few for probabilities."""
+    producer = view.producers.get(node.input[0]) if node.input[1] in view.initializers else None
+    while producer is not None and is_move(producer):
+        producer = view.producers.get(producer.input[0])
+    return producer is not None and producer.op_type == "Softmax" and is_standard(producer)
+
+
 def product_fault(node: onnx.NodeProto, view: GraphView) -> str | None:
     """Why a product cannot be integer; None if it can."""
     if any(name not in view.floats for name in node.input if name):
         return "its numbers are not float32"
+    if weighs_probabilities(node, view):
+        return "it weighs the probabilities of a Softmax"
     if node.op_type == "MatMul":
         return "both of its factors are constant" if set(node.input) <= view.initializers.keys() else None
     if any(name not in view.initializers for name in node.input[1:] if name):

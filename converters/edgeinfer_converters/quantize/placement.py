@@ -29,6 +29,7 @@ from edgeinfer_converters.quantize.operators import (
     is_compute,
     is_move,
     product_fault,
+    weighs_probabilities,
     weight_input,
 )
 
@@ -87,10 +88,11 @@ def _finals(view: GraphView, products: frozenset[str], tensors: tuple[str, ...])
 
 
 def _leading(view: GraphView) -> set[str]:
-    """The tensors behind which a product follows somewhere."""
+    """The tensors behind which a layer follows somewhere."""
     found: set[str] = set()
     for node in reversed(view.nodes):
-        if node.op_type in PRODUCTS or any(name in found for name in node.output):
+        is_layer = node.op_type in PRODUCTS and not weighs_probabilities(node, view)
+        if is_layer or any(name in found for name in node.output):
             found.update(node.input)
     return found
 

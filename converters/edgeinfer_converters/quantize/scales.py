@@ -31,8 +31,8 @@ def choose_scales(
         rule: Method = "minmax" if members[0] in placement.finals else method
         factor = next((ranges.factors[name] for name in members if name in ranges.factors), 1.0)
         affine = stretched(choose(seen, form, rule, behind), factor)
-        if members[0] in placement.finals and _is_logit(view, members[0]):
-            affine = affine_of(-SURE, SURE, form)
+        if members[0] in placement.finals:
+            affine = _with_room(affine, _ends(view, members[0]))
         if seen.minimum >= 0 and seen.maximum <= 1 and any(_is_gate(view, name) for name in members):
             affine = affine_of(0.0, TFLITE_GATE if placement.integer_results else 1.0, form)
         return affine
@@ -50,10 +50,33 @@ def _is_gate(view: GraphView, name: str) -> bool:
     return producer is not None and is_standard(producer) and producer.op_type == "Sigmoid"
 
 
-def _is_logit(view: GraphView, name: str) -> bool:
+def _with_room(affine: Affine, ends: set[str]) -> Affine:
     """A sigmoid makes a probability of it: what calibration data say is unlikely may yet be certain."""
-    readers = view.readers.get(name, ())
-    return bool(readers) and all(one.op_type == "Sigmoid" and is_standard(one) for one in readers)
+    if ends == {"Sigmoid"}:
+        return affine_of(-SURE, SURE, affine.form)
+    if "Sigmoid" not in ends:
+        return affine
+    # Some of it are logits, the rest something else, such as distances.
+    low, high = affine.bounds
+    return affine_of(low, max(high, SURE), affine.form)
+
+
+def _ends(view: GraphView, name: str) -> set[str]:
+    """The operators that read a tensor, looked up behind those that move or join it; "" for an output."""
+    ends: set[str] = set()
+    found, waiting = {name}, [name]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in view.outputs:
+            ends.add("")
+        for reader in view.readers.get(tensor, ()):
+            if is_move(reader) or (reader.op_type == "Concat" and is_standard(reader)):
+                results = [result for result in reader.output if result and result not in found]
+                found.update(results)
+                waiting.extend(results)
+            else:
+                ends.add(reader.op_type if is_standard(reader) else "")
+    return ends
 
 
 def _histograms(view: GraphView, ranges: Ranges, name: str, group: frozenset[str]) -> list[Histogram]:

@@ -117,3 +117,11 @@ def test_a_stretched_range_is_as_many_times_as_wide(
     assert wider.scale == pytest.approx(affine.scale * factor, rel=1e-5)
     assert abs(wider.zero_point - affine.zero_point) <= 1
     assert stretched(affine, 1.0) is affine
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_bounds_are_what_the_ends_stand_for(symmetric: bool) -> None:
+    form = Form("int8", symmetric=symmetric)
+    affine = affine_of(-1.0, 3.0, form)
+    ends = np.array([form.low, form.high], np.int8)
+    np.testing.assert_allclose(affine.bounds, affine.dequantize(ends), rtol=1e-6)

@@ -16,6 +16,7 @@ from tests.fixtures.graphs import (
     clipped,
     concatenation,
     conv,
+    distances,
     filters,
     graph_of,
     residual,
@@ -50,6 +51,13 @@ def test_a_concatenation_shares_with_inputs_that_nothing_else_reads() -> None:
     placement = place(GraphView(concatenation()))
     assert placement.leader["c"] == placement.leader["a"] == "a"
     assert placement.leader["b"] == "b"
+
+
+def test_expected_values_are_decoding() -> None:
+    placement = place(GraphView(distances()))
+    assert placement.floats == {"expect": "it weighs the probabilities of a Softmax"}
+    assert placement.nodes == {"conv_a", "conv_bins", "conv_logits"}
+    assert placement.finals == {"bins", "logits"}
 
 
 def test_excluded_operators_stay_float() -> None:

@@ -13,7 +13,17 @@ from edgeinfer_converters.quantize.histogram import histogram_of
 from edgeinfer_converters.quantize.placement import observed_tensors, place
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.scales import choose_scales
-from tests.fixtures.graphs import GRAPHS, classifier, concatenation, conv, filters, graph_of, ranges_of, silu
+from tests.fixtures.graphs import (
+    GRAPHS,
+    classifier,
+    concatenation,
+    conv,
+    distances,
+    filters,
+    graph_of,
+    ranges_of,
+    silu,
+)
 
 FORM = Form("uint8", symmetric=False)
 
@@ -91,6 +101,38 @@ def test_a_logit_reaches_from_unlikely_to_certain() -> None:
     view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters()}))
     scales = choose_scales(view, place(view), given(view, a=0.5), FORM, "mse")
     assert scales["a"] == affine_of(-8.0, 8.0, FORM)
+
+
+def test_logits_that_are_joined_with_distances() -> None:
+    """They are certain at 8 as well; how far distances reach is known."""
+    view = GraphView(distances())
+    ranges = given(view, a=1.0, bins=12.0, logits=0.5)
+    scales = choose_scales(view, place(view), ranges, FORM, "mse")
+    assert scales["bins"] == affine_of(-1.0, 12.0, FORM)
+    assert scales["logits"].bounds == pytest.approx((-1.0, 8.0), abs=0.05)
+
+
+def test_logits_that_are_moved() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Transpose", ["a"], ["b"], "move", perm=[0, 2, 3, 1]),
+        helper.make_node("Concat", ["b", "b"], ["c"], "join", axis=1),
+        helper.make_node("Sigmoid", ["c"], ["y"], "sigmoid"),
+    ]
+    view = GraphView(graph_of(nodes, (1, 16, 8, 4), {"w": filters()}))
+    scales = choose_scales(view, place(view), given(view, a=0.5), FORM, "mse")
+    assert scales["a"] == affine_of(-8.0, 8.0, FORM)
+
+
+def test_what_is_a_result_itself_is_no_logit_alone() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Sigmoid", ["a"], ["g"], "sigmoid"),
+        helper.make_node("Concat", ["a", "g"], ["y"], "join", axis=1),
+    ]
+    view = GraphView(graph_of(nodes, (1, 8, 8, 8), {"w": filters()}))
+    scales = choose_scales(view, place(view), given(view, a=0.5), FORM, "mse")
+    assert scales["a"].bounds == pytest.approx((-1.0, 8.0), abs=0.05)
 
 
 def test_a_gate_in_front_of_a_product_keeps_its_range() -> None:
