@@ -10,11 +10,13 @@ import onnx
 
 from edgeinfer_converters.graph.shapes import known_types
 from edgeinfer_converters.graph.view import GraphView
+from edgeinfer_converters.graph.walk import all_nodes
 
 
 def parameter_count(model: onnx.ModelProto) -> int:
-    """The numbers in all initializers: weights, biases, and what quantization adds."""
-    return sum(math.prod(tensor.dims) for tensor in model.graph.initializer)
+    """The numbers in all constants, initializers or nodes: weights, biases, and what quantization adds."""
+    held = [one.t for node in all_nodes(model) if node.op_type == "Constant" for one in node.attribute]
+    return sum(math.prod(tensor.dims) for tensor in (*model.graph.initializer, *held) if tensor.data_type)
 
 
 def peak_activation_bytes(model: onnx.ModelProto, *, widths: Mapping[str, int] | None = None) -> int:

@@ -93,7 +93,8 @@ def _shaped(model: onnx.ModelProto, foreign: tuple[str, ...]) -> tuple[onnx.Mode
     try:
         return prepare(model, max_opset=_NO_LIMIT, max_ir_version=_NO_LIMIT), ()
     except ModelError as error:
-        return infer_shapes(model), (Obstacle(runtime="edgeinfer-convert", reason=f"says: {error.message}"),)
+        said = f"says: {error.message}" + (f"; {error.hint}" if error.hint else "")
+        return infer_shapes(model), (Obstacle(runtime="edgeinfer-convert", reason=said),)
 
 
 def _inspect_tflite(data: bytes, profile: Profile | None) -> Inspection:

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from edgeinfer_converters.graph.memory import parameter_count, peak_activation_bytes, tensor_bytes
 from edgeinfer_converters.graph.shapes import infer_shapes
@@ -37,6 +37,17 @@ def fan(width: int) -> onnx.ModelProto:
     nodes = [helper.make_node("Relu", ["x"], [name]) for name in names]
     nodes.append(helper.make_node("Sum", names, ["y"]))
     return infer_shapes(model_of(nodes, [value("x")], [value("y")]))
+
+
+def test_parameters_are_the_numbers_in_constants_of_either_kind() -> None:
+    weights = numpy_helper.from_array(np.zeros((1, 4), np.float32))
+    nodes = [
+        helper.make_node("Constant", [], ["c"], value=weights),
+        helper.make_node("Constant", [], ["one"], value_float=1.0),
+        helper.make_node("Mul", ["x", "c"], ["m"]),
+        helper.make_node("Add", ["m", "one"], ["y"]),
+    ]
+    assert parameter_count(model_of(nodes, [value("x")], [value("y")])) == 4
 
 
 def test_parameters_are_the_numbers_in_initializers() -> None:

@@ -78,6 +78,8 @@ def test_a_model_that_cannot_be_made_ready(profile: Profile) -> None:
     (obstacle,) = inspect_model(model, profile).obstacles
     assert obstacle.runtime == "edgeinfer-convert"
     assert "dimension 1 (time)" in obstacle.reason
+    # What to do next: `build` knows sizes that `inspect` does not.
+    assert "an [[input]] of kind `image` fixes height and width" in obstacle.reason
 
 
 def test_a_runtime_that_the_profile_does_not_have(profile: Profile) -> None:
