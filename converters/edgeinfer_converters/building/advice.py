@@ -77,9 +77,10 @@ def _on_model(comparison: Comparison, max_drop: float) -> tuple[str, ...]:
             f"the top class differs from the float model's in {1 - comparison.agreement:.1%} of "
             f"{comparison.samples} samples; only --evaluate with labels tells what that costs"
         )
-    if comparison.noisy_output is not None:
+    noisy = comparison.noisy_output
+    if noisy is not None:
         found.append(
-            f"output `{comparison.noisy_output}` has an SQNR of {comparison.worst_sqnr_db:.1f} dB only: "
+            f"output `{noisy}` has an SQNR of {comparison.sqnr_db[noisy]:.1f} dB only: "
             "look at real results before you trust this model"
         )
     return tuple(found)

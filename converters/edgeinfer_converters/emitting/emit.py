@@ -205,7 +205,7 @@ def _fault(emitted: EmittedModel, max_drop: float) -> Fault | None:
         return Fault(lost, inaccurate=True)
     noisy = emitted.comparison.noisy_output
     if accuracy is None and noisy is not None:
-        sqnr = f"output `{noisy}` has an SQNR of {emitted.comparison.worst_sqnr_db:.1f} dB only"
+        sqnr = f"output `{noisy}` has an SQNR of {emitted.comparison.sqnr_db[noisy]:.1f} dB only"
         return Fault(sqnr, inaccurate=True)
     if emitted.timing is not None and emitted.timing.slower:
         slower = "slower than float here, and this machine has the profile's instruction set"

@@ -24,13 +24,18 @@ Floats = npt.NDArray[np.float64]
 
 _FACTORS, _SUMMANDS = ("Mul", "Div"), ("Add", "Sub")
 
+_AROUND_ZERO = ("Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Relu", "Sigmoid", "Tanh")
+
+_LEAST, _MOST = 1e-12, 1e12
+"""Factors and summands in between, by amount, keep weights what float32 has numbers for."""
+
 
 def fold_into_convolutions(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model, whose shapes must be known, with the same function and constant factors and summands folded.
 
     Behind a convolution: one number, or one for each channel. In front of convolutions that alone read the
-    result: one number, but for that of a gate such as Gelu's; summands where nothing is padded. Weights that
-    others read stay. Changes the model.
+    result: one number, but for that of a gate such as Gelu's; summands behind a function, where nothing is
+    padded. Weights that others read stay. Changes the model.
     """
     folding = _Folding(model)
     return folding.written() if folding.found() else model
@@ -106,9 +111,13 @@ class _Folding:
         readers = self._readers[node.output[0]]
         if constant is None or constant.size != 1 or not readers or self._is_product(sources[0]):
             return
+        if constant.ndim > len(self._view.shapes.get(sources[0], ())):
+            return  # it adds dimensions
         if not all(self._is_own_convolution(one) and one.input[0] == node.output[0] for one in readers):
             return
-        if node.op_type in _SUMMANDS and any(map(_is_padded, readers)):
+        if node.op_type in _SUMMANDS and (
+            any(map(_is_padded, readers)) or not self._is_around_zero(sources[0])
+        ):
             return
         for conv in readers:
             if node.op_type in _FACTORS:
@@ -120,6 +129,15 @@ class _Folding:
         self._gone.add(node.name)
         self._readers[sources[0]] = [one for one in self._readers[sources[0]] if one.name != node.name]
         self._readers[sources[0]] += readers
+
+    def _is_around_zero(self, name: str) -> bool:
+        """Whether a function makes a tensor whose values lie about zero, up to constants. Of others, such as
+        measurements, the mean may be a hundred times what they vary by: 8 bits of that would be none."""
+        producer = self._view.producers.get(name)
+        while producer is not None and producer.op_type in _FACTORS + _SUMMANDS:
+            sources = [one for one in producer.input if one not in self._view.initializers]
+            producer = self._view.producers.get(sources[0]) if len(sources) == 1 else None
+        return producer is not None and producer.op_type in _AROUND_ZERO and is_standard(producer)
 
     def _is_product(self, name: str) -> bool:
         """Whether a tensor is one of two others: Gelu ends so, and runtimes know it by the half behind."""
@@ -143,7 +161,10 @@ class _Folding:
         with np.errstate(divide="ignore"):
             values = 1 / values if node.op_type == "Div" else values
         values = -values if node.op_type == "Sub" else values
-        return values if np.isfinite(values).all() else None
+        amounts = np.abs(values[values != 0])
+        return (
+            values if np.isfinite(values).all() and ((amounts > _LEAST) & (amounts < _MOST)).all() else None
+        )
 
     def _by_channel(self, values: Floats, conv: onnx.NodeProto) -> Floats | None:
         """One number for each output channel; None where it is not so."""

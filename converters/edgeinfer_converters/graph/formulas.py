@@ -6,12 +6,13 @@ lies between the tensor and its function is of no use to anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import onnx
 
-from edgeinfer_converters.graph.view import GraphView, elements
+from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
 
 _UNARY = frozenset(
@@ -25,6 +26,9 @@ _BINARY = frozenset({"Add", "Div", "Max", "Min", "Mul", "PRelu", "Pow", "Sub"})
 
 _LONGEST = 16
 """Operators; Gelu by Tanh takes nine."""
+
+_FARTHEST = 4 * _LONGEST
+"""Between the first and the last operator of a formula, in the order of the graph."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def formulas_from(view: GraphView, source: str) -> Iterator[Formula]:
     for node in _behind(view, source):
         if len(nodes) == _LONGEST:
             break
-        if not is_pointwise(node) or not all(_fits(view, name, known) for name in node.input if name):
+        fits = is_pointwise(node) and all(_fits(view, name, known) for name in node.input if name)
+        if not fits or not _is_like(view, node.output[0], source):
             continue
         nodes.append(node)
         known.add(node.output[0])
@@ -84,19 +89,33 @@ def is_pointwise(node: onnx.NodeProto) -> bool:
 def _behind(view: GraphView, source: str) -> Iterator[onnx.NodeProto]:
     """The nodes that read a tensor, or what is made of it number by number, in topological order."""
     reached = {source}
-    first = min((view.positions[node.name] for node in view.readers.get(source, ())), default=None)
-    if first is None:
-        return
-    for node in view.nodes[first : first + 4 * _LONGEST]:
+    places = _places(view, [source])
+    first, last = min(places, default=0), max(places, default=-1)
+    for position in range(first, min(first + _FARTHEST, len(view.nodes))):
+        if position > last:
+            return
+        node = view.nodes[position]
         if reached.intersection(node.input):
             yield node
             if is_pointwise(node):
                 reached.update(node.output)
+                last = max([last, *_places(view, node.output)])
+
+
+def _places(view: GraphView, names: Iterable[str]) -> list[int]:
+    """Where the readers of tensors stand."""
+    return [view.positions[node.name] for name in names for node in view.readers.get(name, ())]
+
+
+def _is_like(view: GraphView, name: str, source: str) -> bool:
+    """Whether a result is of floats and of the same shape: a constant with more dimensions would add some."""
+    shape = view.shapes.get(source)
+    return name in view.floats and shape is not None and view.shapes.get(name) == shape
 
 
 def _fits(view: GraphView, name: str, known: set[str]) -> bool:
     """Whether an operand is the tensor, made of it alone, or the same number everywhere."""
-    return name in known or (name in view.initializers and elements(view, name) == 1)
+    return name in known or (name in view.initializers and math.prod(view.shapes[name]) == 1)
 
 
 def _ends(view: GraphView, nodes: list[onnx.NodeProto], made: set[str]) -> bool:

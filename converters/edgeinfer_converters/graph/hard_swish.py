@@ -44,6 +44,9 @@ _OPERATORS: Mapping[str, Callable[..., Floats]] = {
 """What it is written with, each applied to two operands at most, or to one and two numbers."""
 
 
+_BOUNDS = frozenset({"Clip", "HardSigmoid", "Max", "Min", "Relu"})
+
+
 def with_hard_swish(model: onnx.ModelProto, *, max_opset: int) -> onnx.ModelProto:
     """The model with formulas that are HardSwish as this operator, in an opset that has it.
 
@@ -83,7 +86,8 @@ def _find(view: GraphView) -> list[Formula]:
 
 
 def _is_hard_swish(formula: Formula, view: GraphView) -> bool:
-    if len(formula.nodes) == 1 or any(not _is_known(node) for node in formula.nodes):
+    could_be = "Mul" in formula.operators and formula.operators & _BOUNDS
+    if len(formula.nodes) == 1 or not could_be or not all(map(_is_known, formula.nodes)):
         return False
     wanted = _POINTS * np.clip(_POINTS / 6 + 0.5, 0, 1)
     with np.errstate(all="ignore"):

@@ -23,13 +23,19 @@ GOOD_SQNR_DB = 10.0
 """Below this the noise of an output has more than a tenth of its power."""
 
 
+_COUNTS = ("bool", "int32", "int64", "uint32", "uint64")
+"""Types of outputs that are no numbers on a scale; 8-bit ones are, of their own."""
+
+
 class Comparison(Struct, frozen=True):
-    """`sqnr_db`: by output, over all samples. `agreement`: the share with the same top class."""
+    """`sqnr_db`: by output, over all samples. `agreement`: the share with the same top class. `counts`: the
+    outputs that hold integers, such as places or classes: how far two of them are apart says little."""
 
     samples: int
     sqnr_db: dict[str, float]
     agreement: float | None = None
     accuracy: Accuracy | None = None
+    counts: tuple[str, ...] = ()
 
     @property
     def worst_sqnr_db(self) -> float | None:
@@ -38,10 +44,10 @@ class Comparison(Struct, frozen=True):
 
     @property
     def noisy_output(self) -> str | None:
-        """The output with the lowest, where it is below GOOD_SQNR_DB."""
-        if self.worst_sqnr_db is None or self.worst_sqnr_db >= GOOD_SQNR_DB:
-            return None
-        return min(self.sqnr_db, key=lambda output: self.sqnr_db[output])
+        """The output with the lowest, counts aside, where it is below GOOD_SQNR_DB."""
+        judged = {name: value for name, value in self.sqnr_db.items() if name not in self.counts}
+        worst = min(judged, key=lambda name: judged[name], default=None)
+        return worst if worst is not None and judged[worst] < GOOD_SQNR_DB else None
 
 
 class SqnrMeter:
@@ -103,6 +109,7 @@ def compare(
         sqnr_db={name: meter.value_db() for name, meter in meters.items()} if reference else {},
         agreement=round(same / decided, 6) if decided else None,
         accuracy=scoring.accuracy(),
+        counts=tuple(tensor.name for tensor in converted.outputs if tensor.dtype in _COUNTS),
     )
 
 

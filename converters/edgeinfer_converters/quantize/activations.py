@@ -44,8 +44,17 @@ def activation_behind(view: GraphView, name: str) -> Activation:
     if is_silu(view, name):
         return SILU
     formula = formula_of(view, name)
-    whole = formula is not None and all(reader in formula.nodes for reader in readers)
-    return IDENTITY if formula is None or not whole else computed(formula, view)
+    if formula is None or any(one not in formula.nodes for one in readers):
+        return IDENTITY
+    return IDENTITY if any(_is_steep(node, view) for node in formula.nodes) else computed(formula, view)
+
+
+def _is_steep(node: onnx.NodeProto, view: GraphView) -> bool:
+    """Whether an operator has no bound for its slope, or no value everywhere: what errors become behind it is
+    decided by the few values where it is steepest."""
+    if node.op_type == "Div":
+        return node.input[1] not in view.initializers
+    return node.op_type in ("Exp", "Log", "Pow", "Reciprocal", "Sqrt")
 
 
 def is_silu(view: GraphView, name: str) -> bool:
@@ -68,13 +77,11 @@ def computed(formula: Formula, view: GraphView) -> Activation:
         return np.asarray(run(values), values.dtype)
 
     def slope(values: Array) -> Array:
-        return np.asarray((run(values + _STEP) - run(values - _STEP)) / (2 * _STEP), values.dtype)
+        # Half of the steps between 8-bit numbers that reach as far.
+        step = np.abs(values).max(initial=0.0) / 256 or 1.0
+        return np.asarray((run(values + step) - run(values - step)) / (2 * step), values.dtype)
 
     return Activation(apply, slope)
-
-
-_STEP = 1 / 64
-"""Between numbers of 8 bits are steps of about this size; it is exact in binary."""
 
 
 def _as_model(formula: Formula, view: GraphView) -> bytes:

@@ -62,20 +62,23 @@ def _with_room(affine: Affine, ends: set[str]) -> Affine:
 
 
 def _ends(view: GraphView, name: str) -> set[str]:
-    """The operators that read a tensor, looked up behind those that move or join it; "" for an output."""
+    """The operators that read a tensor, looked up behind those that move or join it; "" for an output, and
+    for a Sigmoid that is a gate: something else reads the same numbers."""
     ends: set[str] = set()
     found, waiting = {name}, [name]
     while waiting:
         tensor = waiting.pop()
+        readers = view.readers.get(tensor, ())
+        moves = [one for one in readers if is_move(one) or (one.op_type == "Concat" and is_standard(one))]
+        results = {result for move in moves for result in move.output if result} - found
+        found |= results
+        waiting.extend(sorted(results))
+        kinds = {one.op_type if is_standard(one) else "" for one in readers if one not in moves}
+        ends |= (
+            kinds if kinds == {"Sigmoid"} else kinds - {"Sigmoid"} | ({""} if "Sigmoid" in kinds else set())
+        )
         if tensor in view.outputs:
             ends.add("")
-        for reader in view.readers.get(tensor, ()):
-            if is_move(reader) or (reader.op_type == "Concat" and is_standard(reader)):
-                results = [result for result in reader.output if result and result not in found]
-                found.update(results)
-                waiting.extend(results)
-            else:
-                ends.add(reader.op_type if is_standard(reader) else "")
     return ends
 
 

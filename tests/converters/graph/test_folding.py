@@ -9,7 +9,7 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from edgeinfer_converters.graph.folding import fold_into_convolutions
 from edgeinfer_converters.graph.naming import name_nodes
@@ -124,22 +124,47 @@ def test_factors_in_front(kind: str) -> None:
 @pytest.mark.parametrize("padding", [{"pads": [1] * 4}, {"auto_pad": "SAME_UPPER"}])
 def test_summands_in_front_of_what_is_padded_stay(kind: str, padding: dict[str, Any]) -> None:
     """Zeros around the picture are not shifted."""
-    summand = node(kind, "x", "scalar", "b")
-    assert folded(summand, node("Conv", "b", "v", "bias", "y")) == ["Conv"]
-    assert folded(summand, node("Conv", "b", "d", "y", group=4)) == ["Conv"]
-    assert folded(summand, node("Conv", "b", "w", "y", **padding)) == [kind, "Conv"]
+    summand = [node("Relu", "x", "r"), node(kind, "r", "scalar", "b")]
+    assert folded(*summand, node("Conv", "b", "v", "bias", "y")) == ["Relu", "Conv"]
+    assert folded(*summand, node("Conv", "b", "d", "y", group=4)) == ["Relu", "Conv"]
+    assert folded(*summand, node("Conv", "b", "w", "y", **padding)) == ["Relu", kind, "Conv"]
+
+
+def test_means_that_are_taken_off_measurements_stay() -> None:
+    """Air pressure in 8 bits is a constant; what it differs by from its mean is not."""
+    assert folded(node("Sub", "x", "scalar", "b"), node("Conv", "b", "v", "y")) == ["Sub", "Conv"]
+    nodes = [node("Mul", "x", "scalar", "m"), node("Sub", "m", "one", "b"), node("Conv", "b", "v", "y")]
+    assert folded(*nodes) == ["Mul", "Sub", "Conv"]
+
+
+def test_a_constant_with_more_dimensions_stays() -> None:
+    """The result has them as well: a convolution could not read it without."""
+    lines = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (4, 8, 8))
+    nodes = [node("Mul", "x", "one", "b"), node("Conv", "b", "v", "y")]
+    ends = [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, list("abcd"))]
+    constants = {name: CONSTANTS[name].astype(np.float32) for name in ("one", "v")}
+    model = infer_shapes(name_nodes(model_of(nodes, [lines], ends, constants)))
+    assert fold_into_convolutions(model) is model
+
+
+@pytest.mark.parametrize("amount", [1e-38, 1e38, np.inf, np.nan])
+def test_what_float32_has_no_numbers_for_stays(amount: float) -> None:
+    model = network(PADDED, node("Mul", "a", "scalar", "y"))
+    (scalar,) = [one for one in model.graph.initializer if one.name == "scalar"]
+    scalar.CopyFrom(numpy_helper.from_array(np.array(amount, np.float32), "scalar"))
+    assert fold_into_convolutions(model) is model
 
 
 def test_in_front_of_several() -> None:
-    front = [node("Mul", "x", "scalar", "m"), node("Add", "m", "one", "b")]
+    front = [node("Tanh", "x", "t"), node("Mul", "t", "scalar", "m"), node("Add", "m", "one", "b")]
     readers = [node("Conv", "b", "v", "c"), node("Conv", "b", "w", "bias", "e", pads=[1] * 4)]
     join = node("Add", "c", "e", "y")
     # One of them is padded: the factor stays behind the summand that cannot go.
-    assert folded(*front, *readers, join) == ["Mul", "Add", "Conv", "Conv", "Add"]
+    assert folded(*front, *readers, join) == ["Tanh", "Mul", "Add", "Conv", "Conv", "Add"]
     readers[1] = node("Conv", "b", "d", "e", group=4, pads=[0] * 4)
     crop = node("Conv", "c", "w", "f")
     join = node("Add", "f", "e", "y")
-    assert folded(*front, *readers, crop, join) == ["Conv", "Conv", "Conv", "Add"]
+    assert folded(*front, *readers, crop, join) == ["Tanh", "Conv", "Conv", "Conv", "Add"]
 
 
 def test_a_number_for_each_channel_in_front_stays() -> None:
@@ -162,7 +187,7 @@ def test_in_front_of_something_else() -> None:
     bias=st.booleans(),
 )
 def test_any_chain_computes_the_same(before: list[str], behind: list[str], bias: bool) -> None:
-    nodes, name = [], "x"
+    nodes, name = [node("Relu", "x", "r")], "r"
     for number, kind in enumerate(before):
         nodes.append(node(kind, name, "scalar", f"b{number}"))
         name = f"b{number}"
@@ -172,4 +197,4 @@ def test_any_chain_computes_the_same(before: list[str], behind: list[str], bias:
         target = "y" if number == len(behind) - 1 else f"c{number}"
         nodes.append(node(kind, name, "channels", target))
         name = target
-    assert folded(*nodes) == ["Conv"]
+    assert folded(*nodes) == ["Relu", "Conv"]

@@ -114,3 +114,25 @@ def test_a_long_chain_is_cut() -> None:
 )
 def test_pointwise(node: onnx.NodeProto, expected: bool) -> None:
     assert is_pointwise(node) is expected
+
+
+def test_what_adds_dimensions_is_none() -> None:
+    add = helper.make_node("Add", ["a", "deep"], ["b"], "add")
+    nodes = [conv("x", "a"), add, helper.make_node("Tanh", ["b"], ["y"], "tanh")]
+    weights = {"w": CONSTANTS["w"], "deep": np.full((1, 1, 1, 1, 1), 2.0)}
+    view = GraphView(graph_of(nodes, (1, 1, 4, 8, 8), weights))
+    assert formula_of(view, "a") is None
+    assert names(formula_of(view, "b")) == ["tanh"]
+
+
+def test_results_that_are_no_floats_end_it() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Tanh", ["a"], ["t"], "tanh"),
+        helper.make_node("Cast", ["t"], ["i"], "cast", to=onnx.TensorProto.INT64),
+        helper.make_node("Abs", ["i"], ["j"], "abs"),
+        helper.make_node("Cast", ["j"], ["y"], "back", to=onnx.TensorProto.FLOAT),
+    ]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": CONSTANTS["w"]}))
+    assert names(formula_of(view, "a")) == ["tanh"]
+    assert [formula.source for formula in find_formulas(view)] == ["a"]

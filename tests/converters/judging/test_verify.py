@@ -134,3 +134,10 @@ def test_extremes_stay_finite() -> None:
 )
 def test_the_noisiest_output(sqnr_db: dict[str, float], noisy: str | None) -> None:
     assert Comparison(samples=1, sqnr_db=sqnr_db).noisy_output == noisy
+
+
+def test_places_and_classes_are_not_noisy() -> None:
+    """The float at another place may be as good as equal."""
+    comparison = Comparison(samples=1, sqnr_db={"scores": 40.0, "places": 2.0}, counts=("places",))
+    assert comparison.worst_sqnr_db == 2.0
+    assert comparison.noisy_output is None

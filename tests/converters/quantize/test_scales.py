@@ -135,6 +135,21 @@ def test_what_is_a_result_itself_is_no_logit_alone() -> None:
     assert scales["a"].bounds == pytest.approx((-1.0, 8.0), abs=0.05)
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_gate_at_the_end_is_no_logit(moved: bool) -> None:
+    """The features that it makes are as fine as its range is narrow."""
+    source = "b" if moved else "a"
+    nodes = [
+        conv("x", "a"),
+        *([helper.make_node("Transpose", ["a"], ["b"], "move", perm=[0, 1, 3, 2])] if moved else []),
+        helper.make_node("Sigmoid", [source], ["g"], "sigmoid"),
+        helper.make_node("Mul", [source, "g"], ["y"], "mul"),
+    ]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters()}))
+    scales = choose_scales(view, place(view), given(view, a=0.5), FORM, "mse")
+    assert scales["a"] == affine_of(-1.0, 0.5, FORM)
+
+
 def test_a_gate_in_front_of_a_product_keeps_its_range() -> None:
     nodes = [
         conv("x", "a"),
