@@ -1,7 +1,7 @@
 """Arithmetic that 8 bits are no use for: it stays float, from the last integer tensor to the next.
 
-- Functions of one tensor with an operator that has no integer kernel (HardSwish as Add, Clip, Div and Mul;
-  Gelu by Erf or Tanh): rounding what lies within costs accuracy and saves nothing.
+- Functions of one tensor with an operator that has no integer kernel (Gelu by Erf or Tanh, Mish by Softplus
+  and Tanh): rounding what lies within costs accuracy and saves nothing.
 - Normalization by what the numbers are like (mean, variance, norm), magnitudes of spectra: squares,
   roots, reciprocals, powers, exponentials and logarithms reach over more orders of magnitude than 255 steps
   do. Everything number by number behind them counts too, up to the next product, and what only they read.
