@@ -83,7 +83,7 @@ class _Names:
             whole=f"{source}_whole",
             least=f"{source}_least",
             factors=f"{source}_factors",
-            biases=f"{source}_zeros",
+            biases=f"{source}_biases",
             open=f"{source}_open",
             shut=f"{source}_shut",
             wide=f"{source}_wide",

@@ -165,7 +165,7 @@ def test_a_hard_gate_is_the_same_function() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("a_whole", "a_closed", "a_factors", "a_zeros", "a_least", "a_open", "a_shut", "a_wide"),
+        *("a_whole", "a_closed", "a_factors", "a_biases", "a_least", "a_open", "a_shut", "a_wide"),
         *("mul_clip", "mul_again", "mul_bound"),
     ],
 )
