@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx
 
 from edgeinfer_converters.graph.batch import fix_batch
+from edgeinfer_converters.graph.chained import join_products
 from edgeinfer_converters.graph.cleanup import clean_up
 from edgeinfer_converters.graph.flattened import with_channels_last
 from edgeinfer_converters.graph.focus import with_space_to_depth
@@ -27,7 +28,7 @@ def prepare(
 
     Batch 1, no functions, initializers that are no inputs, opset from `min_opset` to `max_opset`, an IR
     version of `max_ir_version` at most, constants folded, HardSwish as one operator, batch normalization and
-    other constant factors merged into convolutions, joined slices as SpaceToDepth, images transposed
+    other constant factors merged into convolutions, products in a row joined, joined slices as SpaceToDepth, images transposed
     before they are flattened, shapes inferred, each node with a name of its own. The same model gives the
     same bytes.
     Raises ModelError: open dimensions other than the batch, an opset that is too high, or a graph that
@@ -41,6 +42,6 @@ def prepare(
     prepared = raise_opset(prepared, min_opset=min_opset, max_opset=max_opset)
     prepared = clean_up(lift_constants(prepared))
     prepared = with_hard_swish(name_nodes(infer_shapes(prepared)), max_opset=max_opset)
-    prepared = fold_into_convolutions(prepared)
+    prepared = join_products(fold_into_convolutions(prepared))
     prepared = with_channels_last(with_space_to_depth(name_nodes(prepared)))
     return limit_ir_version(prepared, max_ir_version)

@@ -2,6 +2,7 @@
 
 - Functions of one tensor with an operator that has no integer kernel (Gelu by Erf or Tanh, Mish by Softplus
   and Tanh): rounding what lies within costs accuracy and saves nothing.
+- Products that make a spectrum of the raw signal, see `front_end`.
 - Normalization by what the numbers are like (mean, variance, norm), magnitudes of spectra: squares,
   roots, reciprocals, powers, exponentials and logarithms reach over more orders of magnitude than 255 steps
   do. Everything number by number behind them counts too, up to the next product, and what only they read.
@@ -16,6 +17,7 @@ import onnx
 from edgeinfer_converters.graph.formulas import find_formulas, is_pointwise
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
+from edgeinfer_converters.quantize.front_end import front_end
 from edgeinfer_converters.quantize.operators import CLAMPS, COMPUTES, is_move
 
 _WIDE = frozenset(
@@ -35,7 +37,7 @@ _REDUCTIONS = frozenset(
 
 
 def float_math(view: GraphView) -> frozenset[str]:
-    """The names of the operators, none of them a product, that stay float for the sake of accuracy."""
+    """The names of the operators that stay float for the sake of accuracy; of products those of `front_end`."""
     return _formulas(view) | _wide(view)
 
 
@@ -50,10 +52,10 @@ def _formulas(view: GraphView) -> frozenset[str]:
 
 
 def _wide(view: GraphView) -> frozenset[str]:
-    found = {node.name for node in view.nodes if _is_wide(node, view)}
+    found = {node.name for node in view.nodes if _is_wide(node, view)} | front_end(view)
     tensors = {name for node in view.nodes if node.name in found for name in node.output}
     for node in view.nodes:
-        if _goes_on(node) and tensors.intersection(node.input):
+        if _goes_on(node) and tensors.intersection(node.input) or _joins(node, tensors, view):
             tensors.update(node.output)
             found.add(node.name)
     for node in reversed(view.nodes):
@@ -75,6 +77,15 @@ def _last_moves(found: set[str], view: GraphView) -> set[str]:
 def _goes_on(node: onnx.NodeProto) -> bool:
     reduces = node.op_type in _REDUCTIONS and is_standard(node)
     return is_pointwise(node) or reduces or is_move(node)
+
+
+def _joins(node: onnx.NodeProto, tensors: set[str], view: GraphView) -> bool:
+    """Whether everything that a node joins is float anyway."""
+    return (
+        node.op_type == "Concat"
+        and is_standard(node)
+        and tensors.issuperset({*node.input} - view.initializers.keys())
+    )
 
 
 def _is_wide(node: onnx.NodeProto, view: GraphView) -> bool:

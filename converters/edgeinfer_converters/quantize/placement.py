@@ -21,6 +21,7 @@ import onnx
 
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.float_math import float_math
+from edgeinfer_converters.quantize.front_end import front_end
 from edgeinfer_converters.quantize.operators import (
     FLOAT_RESULT,
     PRODUCTS,
@@ -114,9 +115,12 @@ def _is_moved(view: GraphView, name: str, leader: Mapping[str, str]) -> bool:
 
 
 def _float_products(view: GraphView, exclude: frozenset[str]) -> Iterator[tuple[onnx.NodeProto, str]]:
+    signal = front_end(view)
     for node in view.nodes:
         if node.op_type in PRODUCTS:
             reason = "it was excluded" if node.name in exclude else product_fault(node, view)
+            if node.name in signal:
+                reason = "it makes a spectrum of the signal"
             if reason:
                 yield node, reason
 

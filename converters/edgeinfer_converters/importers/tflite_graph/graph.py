@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import onnx
 from onnx import helper
@@ -13,6 +14,8 @@ from edgeinfer_converters.importers.tflite_graph.assembly import Assembly
 from edgeinfer_converters.importers.tflite_graph.dilation import fold_dilations
 from edgeinfer_converters.importers.tflite_graph.flatbuffer import read_flatbuffer
 from edgeinfer_converters.importers.tflite_graph.parts import OPEN, FlatModel, NoEqualError, Operator
+from edgeinfer_converters.importers.tflite_graph.settled import settle
+from edgeinfer_converters.importers.tflite_graph.spectra import drop_unread_parts, split_complex
 from edgeinfer_converters.importers.tflite_graph.step import Step
 from edgeinfer_converters.importers.tflite_graph.table import CONVERTERS
 
@@ -34,7 +37,7 @@ def import_graph(data: bytes) -> onnx.ModelProto:
     """The main graph of a float TFLite model in opset 13, checked by onnx's own checker.
 
     Inputs and outputs keep their names, order, types and shapes (channels last); an open first size is the
-    batch. What no output depends on is left out. The state of recurrent layers is that of a fresh start.
+    batch, which is one where the model computes sizes that ONNX has to know. What no output depends on is left out. The state of recurrent layers is that of a fresh start.
     Raises ModelError: damaged, quantized, open sizes other than the batch, operators that have no equal in
     ONNX (all of them in one message), or a graph that is not sound.
     """
@@ -42,14 +45,25 @@ def import_graph(data: bytes) -> onnx.ModelProto:
     if model.is_quantized:
         raise ModelError("the model is quantized already", hint="it is packed as it is: --format tflite")
     _refuse_open_sizes(model)
-    assembly = Assembly(model)
-    faults = _convert_all(assembly, fold_dilations(model, _needed(model)))
+    assembly, faults = _written(model)
+    if faults and model.is_open:
+        with suppress(ModelError):  # what LiteRT cannot run has other faults, which are named below
+            model = settle(model, data)
+            assembly, faults = _written(model)
     if faults:
         raise _no_equals(model, faults)
     try:
         return _checked(_assembled(model, assembly))
     except NoEqualError as error:
         raise ModelError(error.message) from error
+
+
+def _written(model: FlatModel) -> tuple[Assembly, list[tuple[Operator, str]]]:
+    """The graph in the making; the operators that have no equal, and the reasons."""
+    model = split_complex(model)
+    operators = drop_unread_parts(_needed(model), model.outputs)
+    assembly = Assembly(model)
+    return assembly, _convert_all(assembly, fold_dilations(model, operators))
 
 
 def _refuse_open_sizes(model: FlatModel) -> None:
@@ -94,9 +108,10 @@ def _refuse(_: Step) -> None:
 
 
 def _no_equals(model: FlatModel, faults: list[tuple[Operator, str]]) -> ModelError:
+    own = {operator.number: operator for operator in model.operators}
     named = [
         f"{operator.kind} (`{', '.join(model.tensors[index].name for index in operator.outputs)}`): {reason}"
-        for operator, reason in faults[:MAX_NAMED]
+        for operator, reason in ((own[one.number], reason) for one, reason in faults[:MAX_NAMED])
     ]
     if len(faults) > MAX_NAMED:
         named.append(f"and {len(faults) - MAX_NAMED} more")

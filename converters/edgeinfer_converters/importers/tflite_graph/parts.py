@@ -112,6 +112,11 @@ class FlatModel:
         """Whether any operator reads or writes integers that stand for real numbers, weights too."""
         return any(self.tensors[index].is_quantized for index in self._used())
 
+    @property
+    def is_open(self) -> bool:
+        """Whether any tensor has a size that is not fixed."""
+        return any(OPEN in tensor.shape for tensor in self.tensors)
+
     def _used(self) -> set[int]:
         used = {*self.inputs, *self.outputs}
         for operator in self.operators:

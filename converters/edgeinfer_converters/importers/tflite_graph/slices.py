@@ -109,6 +109,16 @@ def _masked(step: Step, mask: str, index: int) -> bool:
     return bool(step.options.whole(mask) >> index & 1)
 
 
+def reverse(step: Step) -> None:
+    """Axes from the end to the front."""
+    tensor = step.tensor(0)
+    planes = prefers_planes(step, 0)
+    axes = sorted({moved(tensor.axis(axis), planes=planes) for axis in step.wholes(1, "axes")})
+    count = len(axes)
+    bounds = (step.constant(one) for one in ([END] * count, [-END] * count, axes, [-1] * count))
+    step.write(step.emit("Slice", step.read(0, planes=planes), *bounds), planes=planes)
+
+
 def split(step: Step) -> None:
     """Equal pieces along an axis."""
     axis, count = step.tensor(1).axis(step.whole(0, "axis")), len(step.operator.outputs)

@@ -20,6 +20,7 @@ from edgeinfer_converters.importers.tflite_graph import (
     resizes,
     shaping,
     slices,
+    spectra,
 )
 from edgeinfer_converters.importers.tflite_graph.step import Step
 
@@ -35,6 +36,7 @@ CONVERTERS: Mapping[str, Callable[[Step], None]] = {
     "BROADCAST_TO": shaping.broadcast_to,
     "CAST": numbers.cast,
     "CEIL": arithmetic.unary("Ceil"),
+    "COMPLEX_ABS": spectra.complex_abs,
     "CONCATENATION": joins.concatenation,
     "CONV_2D": convolutions.conv_2d,
     "COS": arithmetic.unary("Cos"),
@@ -58,6 +60,7 @@ CONVERTERS: Mapping[str, Callable[[Step], None]] = {
     "GREATER": arithmetic.binary("Greater"),
     "GREATER_EQUAL": arithmetic.binary("GreaterOrEqual"),
     "HARD_SWISH": activations.hard_swish,
+    "IMAG": spectra.part,
     "L2_NORMALIZATION": normalizations.l2_normalization,
     "LEAKY_RELU": activations.leaky_relu,
     "LESS": arithmetic.binary("Less"),
@@ -84,6 +87,7 @@ CONVERTERS: Mapping[str, Callable[[Step], None]] = {
     "PRELU": activations.prelu,
     "RANGE": numbers.counted_out,
     "RANK": shaping.rank,
+    "REAL": spectra.part,
     "REDUCE_ALL": reductions.reduce_all,
     "REDUCE_ANY": reductions.reduce_any,
     "REDUCE_MAX": reductions.reduction("ReduceMax"),
@@ -96,6 +100,8 @@ CONVERTERS: Mapping[str, Callable[[Step], None]] = {
     "RESHAPE": shaping.reshape,
     "RESIZE_BILINEAR": resizes.resize_bilinear,
     "RESIZE_NEAREST_NEIGHBOR": resizes.resize_nearest_neighbor,
+    "REVERSE_V2": slices.reverse,
+    "RFFT2D": spectra.real_transform,
     "ROUND": arithmetic.unary("Round"),
     "RSQRT": arithmetic.rsqrt,
     "SELECT": logic.select,

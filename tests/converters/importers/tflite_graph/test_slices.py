@@ -11,10 +11,21 @@ from hypothesis import strategies as st
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.importers.tflite_graph.graph import import_graph
-from tests.fixtures.tflite_graphs import Writer, agree, one_operator, options
+from tests.fixtures.tflite_graphs import Writer, agree, one_operator, options, run_onnx
 
 RNG = np.random.default_rng(10)
 SHAPE = (5, 4, 6)
+
+
+VALUES = RNG.normal(size=SHAPE).astype(np.float32)
+
+
+def reversing(axes: tuple[int, ...]) -> bytes:
+    """A file with the operator alone, which LiteRT need not run."""
+    writer = Writer()
+    name = writer.operator("REVERSE_V2", [writer.input(*SHAPE), writer.whole(*axes)])
+    writer.graph.outputs, writer.graph.tensors[name].shape = [name], list(SHAPE)
+    return writer.pack()
 
 
 def whole(*numbers: int) -> np.ndarray:
@@ -103,6 +114,21 @@ def test_strided_slice(
 def test_masks(masks: dict[str, int], bounds: list[tuple[int, ...]]) -> None:
     made = options("StridedSlice", **masks)
     agree(one_operator("STRIDED_SLICE", [SHAPE, *(whole(*one) for one in bounds)], made))
+
+
+@pytest.mark.parametrize("axes", [(0,), (2, 0), (-1,), (-2, 0, 2)])
+def test_reverse(axes: tuple[int, ...]) -> None:
+    """LiteRT reverses neighbouring axes only; the others are ours to get right."""
+    found = run_onnx(import_graph(reversing(axes)), {"input_0": VALUES})
+    (value,) = found.values()
+    np.testing.assert_array_equal(value, np.flip(VALUES, axes))
+    if len(axes) == 1:
+        agree(reversing(axes))
+
+
+def test_reverse_behind_a_convolution() -> None:
+    agree(behind_a_convolution("REVERSE_V2", [whole(3)], None))
+    agree(behind_a_convolution("REVERSE_V2", [whole(1)], None))
 
 
 def test_split() -> None:
