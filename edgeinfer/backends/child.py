@@ -22,7 +22,7 @@ _MODEL_COPIES = 4
 _REFUSED = 1
 # Not -P, which Python 3.10 lacks: the parent's own path, so that the folder it was started in adds nothing.
 _PROGRAM = (
-    "import sys; count = int(sys.argv[1]); fields = sys.argv[2:2 + count]; sys.path[:] = sys.argv[2 + count:]; "
+    "import sys; end = 2 + int(sys.argv[1]); fields = sys.argv[2:end]; sys.path[:] = sys.argv[end:]; "
     "from edgeinfer.backends.child import perform; sys.exit(perform(*fields))"
 )
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeinfer_converters.shelf import Shelf, shelve
+from edgeinfer_converters.shelf import ReadLater, Shelf, kept, shelve
 
 
 @given(st.lists(st.binary(max_size=100), max_size=8))
@@ -98,3 +98,60 @@ def test_partial_writes_and_reads_go_on(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_an_empty_array_is_no_bytes() -> None:
     assert Shelf().put(np.zeros((0, 3))).read() == b""
+
+
+def test_what_is_reserved_is_zero_until_it_is_replaced() -> None:
+    shelf = Shelf()
+    first, place, last = shelf.put(b"ab"), shelf.reserve(4), shelf.put(b"yz")
+    assert place.read() == bytes(4)
+    shelf.replace(place.offset + 1, b"12")
+    assert (first.read(), place.read(), last.read()) == (b"ab", b"\x0012\x00", b"yz")
+    for offset in (-1, 7):
+        with pytest.raises(ValueError, match="nothing lies there"):
+            shelf.replace(offset, b"12")
+
+
+@pytest.mark.parametrize("on_shelf", [False, True])
+def test_kept_arrays(on_shelf: bool) -> None:
+    shelf = Shelf() if on_shelf else None
+    array, other = (kept((4, 2), "float32", shelf) for _ in range(2))
+    rows = np.arange(6, dtype=np.float32).reshape(2, 3).T
+    array.write(rows, 1)
+    array.add(np.ones((4, 2), np.float32))
+    np.testing.assert_array_equal(array.read(), [[1, 1], [1, 4], [2, 5], [3, 6]])
+    np.testing.assert_array_equal(array.read(2), [[1, 1], [1, 4]])
+    assert array.read(0).shape == (0, 2)
+    assert not other.read().any()
+    assert (array.shape, array.dtype.name) == ((4, 2), "float32")
+
+
+@pytest.mark.parametrize("on_shelf", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "start"),
+    [
+        (np.zeros((2, 2), np.float32), 3),
+        (np.zeros((2, 2), np.float32), -1),
+        (np.zeros((2, 3), np.float32), 0),
+        (np.zeros((2, 2)), 0),
+        (np.zeros((), np.float32), 0),
+    ],
+)
+def test_rows_that_do_not_fit(rows: np.ndarray, start: int, on_shelf: bool) -> None:
+    array = kept((4, 2), "float32", Shelf() if on_shelf else None)
+    with pytest.raises(ValueError, match="rows that do not fit"):
+        array.write(rows, start)
+
+
+def test_arrays_that_are_read_later() -> None:
+    asked = []
+
+    def read() -> np.ndarray:
+        asked.append(1)
+        return np.zeros(3)
+
+    arrays = ReadLater({"a": read, "b": read})
+    assert (list(arrays), len(arrays), asked) == (["a", "b"], 2, [])
+    assert [value.shape for value in arrays.values()] == [(3,), (3,)]
+    assert len(asked) == 2
+    with pytest.raises(KeyError):
+        arrays["c"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import onnx
 
@@ -16,11 +17,12 @@ from edgeinfer_converters.quantize.affordable import is_costly
 from edgeinfer_converters.quantize.columns import columns_of
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.extremes import ChannelObserver
-from edgeinfer_converters.quantize.hessian import GramObserver, Grams
+from edgeinfer_converters.quantize.hessian import GramObserver, Grams, gram_observers
 from edgeinfer_converters.quantize.observers import HistogramObserver
 from edgeinfer_converters.quantize.placement import observed_tensors
 from edgeinfer_converters.quantize.ranges import Ranges
 from edgeinfer_converters.quantize.residual import stream_tensors
+from edgeinfer_converters.shelf import ReadLater
 
 _Observer = HistogramObserver | ChannelObserver | GramObserver
 
@@ -76,9 +78,14 @@ class _Watch:
     """The observers of a graph's tensors."""
 
     def __init__(self, view: GraphView, total: int, *, grams: bool) -> None:
+        self._view, self._total, self._with_grams = view, total, grams
+        self._begin()
+
+    def _begin(self) -> None:
+        view, total = self._view, self._total
         self._histograms = {name: HistogramObserver(total) for name in observed_tensors(view)}
-        columns, sparing = columns_of(view) if grams else {}, is_costly(view.model)
-        self._grams = {name: GramObserver(one, total, sparing=sparing) for name, one in columns.items()}
+        columns = columns_of(view) if self._with_grams else {}
+        self._grams = gram_observers(columns, total, sparing=is_costly(view.model))
         self._channels = {name: ChannelObserver() for name in stream_tensors(view)}
         self._by_tensor: defaultdict[str, list[ChannelObserver | GramObserver]] = defaultdict(list)
         for name, observer in self._channels.items():
@@ -107,27 +114,29 @@ class _Watch:
 
     def state(self) -> Mapping[str, Array]:
         """All that the observers know: their arrays by number and name."""
-        states = enumerate(one.state() for one in self._all())
-        return {f"{index}.{name}": array for index, state in states for name, array in state.items()}
+        states = {str(index): one.state() for index, one in enumerate(self._all())}
+        return ReadLater(
+            {
+                f"{index}.{name}": partial(state.__getitem__, name)
+                for index, state in states.items()
+                for name in state
+            }
+        )
 
     def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Go on from a state. Raises ValueError, and then nothing has changed."""
+        """Go on from a state. Raises ValueError, and then everything begins anew."""
         states: dict[str, dict[str, Array]] = {str(index): {} for index in range(len(self._all()))}
         for key, array in arrays.items():
             index, _, name = key.partition(".")
             if index not in states:
                 raise ValueError("more than is observed")
             states[index][name] = array
-        before = [one.state() for one in self._all()]
         try:
-            self._restore_all(states.values())
+            for observer, state in zip(self._all(), states.values(), strict=True):
+                observer.restore(state)
         except ValueError:
-            self._restore_all(before)
+            self._begin()
             raise
-
-    def _restore_all(self, states: Iterable[Mapping[str, Array]]) -> None:
-        for observer, state in zip(self._all(), states, strict=True):
-            observer.restore(state)
 
     def _all(self) -> Sequence[_Observer]:
         return [*self._histograms.values(), *self._channels.values(), *self._grams.values()]

@@ -13,7 +13,8 @@ from edgeinfer_converters.calibration.checks import check_finite, check_sample, 
 from edgeinfer_converters.graph.naming import free_name
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import standard_opset
-from edgeinfer_converters.quantize.execution import open_session, run_session
+from edgeinfer_converters.graph.weights import with_initializers
+from edgeinfer_converters.quantize.execution import open_model, run_session
 from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.threads import each
 
@@ -38,9 +39,8 @@ def channel_extremes(
     ModelError if the model cannot be run.
     """
     view = GraphView(model)
-    reduced, outputs = _reduced(model, view, names)
-    session = open_session(reduced.SerializeToString(deterministic=True), pooled=False)
-    del reduced  # with all weights
+    reduced, axes, outputs = _reduced(model, view, names)
+    session = open_model(reduced, (*model.graph.initializer, *axes), pooled=False)
 
     def look(one: tuple[int, Mapping[str, Array]]) -> list[Extremes]:
         number, sample = one
@@ -60,10 +60,10 @@ def channel_extremes(
 
 def _reduced(
     model: onnx.ModelProto, view: GraphView, names: tuple[str, ...]
-) -> tuple[onnx.ModelProto, list[str]]:
-    """The graph with two reductions of each tensor as its only outputs, and the outputs' names."""
-    reduced = onnx.ModelProto()
-    reduced.CopyFrom(model)
+) -> tuple[onnx.ModelProto, list[onnx.TensorProto], list[str]]:
+    """The graph with two reductions of each tensor as its only outputs, without its own weights; the
+    reductions' axes; and the outputs' names."""
+    reduced, constants = with_initializers(model), list[onnx.TensorProto]()
     graph = reduced.graph
     taken = {*view.shapes, *view.producers, *view.initializers, *(node.name for node in view.nodes)}
     behind: dict[str, list[onnx.NodeProto]] = {}
@@ -73,7 +73,7 @@ def _reduced(
         inputs, attributes = [name], [helper.make_attribute("axes", axes)]
         if standard_opset(model) >= _AXES_AS_INPUT:
             inputs, attributes = [name, free_name(f"{name}.axes", taken)], []
-            graph.initializer.append(numpy_helper.from_array(np.array(axes, np.int64), inputs[1]))
+            constants.append(numpy_helper.from_array(np.array(axes, np.int64), inputs[1]))
         for kind in _REDUCTIONS:
             result = free_name(f"{name}.{kind}", taken)
             node = helper.make_node(kind, inputs, [result], result, keepdims=0)
@@ -86,4 +86,4 @@ def _reduced(
         nodes += [node, *(one for name in node.output for one in behind.get(name, ()))]
     del graph.node[:]
     graph.node.extend(nodes)
-    return reduced, [value.name for value in graph.output]
+    return reduced, constants, [value.name for value in graph.output]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import math
 import os
 import stat
@@ -29,7 +30,7 @@ from edgeinfer.host import detect_host
 from edgeinfer_converters.graph.weights import with_initializers
 from edgeinfer_converters.tools import tool_versions
 
-VERSION = 4
+VERSION = 5
 MAX_BYTES = 512_000_000
 """Of one checkpoint. What is larger is not written: the disk may be an SD card."""
 
@@ -97,12 +98,12 @@ class Checkpoint:
             # Damage to the end of an archive's directory only shortens it.
             _ARRAYS: np.array(len(saved.arrays), np.int64),
         }
-        arrays = {**head, **saved.arrays}
-        if sum(array.nbytes for array in arrays.values()) > MAX_BYTES:
+        # One by one: together they may take more than all the rest.
+        if sum(array.nbytes for array in itertools.chain(head.values(), saved.arrays.values())) > MAX_BYTES:
             return False
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with atomic_writer(self.path, mode=0o600) as stream, zipfile.ZipFile(stream, "w") as archive:
-            for name, array in arrays.items():
+            for name, array in itertools.chain(head.items(), saved.arrays.items()):
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, array, _FORMAT, allow_pickle=False)
         self._make_room()

@@ -25,8 +25,8 @@ _RESHAPES = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
 def join_products(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model, whose shapes must be known, with (x A) B as x (A B) wherever that is less to compute.
 
-    A and B are constant matrices, and nothing else reads what lies between; B's product may add a bias. A chain
-    of several becomes one from its end. Changes the model.
+    A and B are constant matrices, and nothing else reads what lies between; B's product may add a bias. A
+    chain of several becomes one from its end. Changes the model.
     """
     while True:
         joiner = _Joiner(model)

@@ -28,9 +28,9 @@ def prepare(
 
     Batch 1, no functions, initializers that are no inputs, opset from `min_opset` to `max_opset`, an IR
     version of `max_ir_version` at most, constants folded, HardSwish as one operator, batch normalization and
-    other constant factors merged into convolutions, products in a row joined, joined slices as SpaceToDepth, images transposed
-    before they are flattened, shapes inferred, each node with a name of its own. The same model gives the
-    same bytes.
+    other constant factors merged into convolutions, products in a row joined, joined slices as SpaceToDepth,
+    images transposed before they are flattened, shapes inferred, each node with a name of its own. The same
+    model gives the same bytes.
     Raises ModelError: open dimensions other than the batch, an opset that is too high, or a graph that
     onnx or onnxslim cannot work on; the message names the step.
     """

@@ -15,7 +15,7 @@ from edgeinfer_converters.prune.elimination import Consumer, Elimination, Indice
 from edgeinfer_converters.prune.groups import Group, Lane
 from edgeinfer_converters.prune.moments import Floats
 from edgeinfer_converters.quantize.columns import Columns, as_rows, columns_of
-from edgeinfer_converters.quantize.hessian import Gram, GramObserver, Grams
+from edgeinfer_converters.quantize.hessian import Gram, GramObserver, Grams, gram_observers
 from edgeinfer_converters.quantize.operators import bias_input
 
 
@@ -42,7 +42,7 @@ def observe_grams(
 ) -> Mapping[str, Gram]:
     """The Gram matrix of each product's inputs, by node name. Raises DataError, ModelError, OSError."""
     view = GraphView(model)
-    observers = {name: GramObserver(one) for name, one in columns_of(view, every=True).items()}
+    observers = gram_observers(columns_of(view, every=True))
     by_tensor: dict[str, list[GramObserver]] = {}
     for node in view.nodes:
         if node.name in observers:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
+import onnx
 import onnxruntime
 from threadpoolctl import threadpool_limits
 
@@ -13,6 +18,13 @@ from edgeinfer.errors import ModelError
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.foreign import RUNTIME_ERRORS, short_reason
 from edgeinfer_converters.graph.operators import PROVIDER
+from edgeinfer_converters.graph.weights import with_initializers
+
+APART_BYTES = 8_000_000
+"""Weights from which on they reach the runtime through a file: in a model of one piece they would be in
+memory as a message, as its bytes, as what the runtime parses, and as its tensors at the same time."""
+
+_LARGE_BYTES, _PAGE_BYTES = 65_536, 4096
 
 
 @contextmanager
@@ -22,11 +34,51 @@ def single_threaded() -> Iterator[None]:
         yield
 
 
-def open_session(model: bytes, *, pooled: bool = True) -> onnxruntime.InferenceSession:
+def open_model(
+    model: onnx.ModelProto, weights: Iterable[onnx.TensorProto], *, pooled: bool = True
+) -> onnxruntime.InferenceSession:
+    """`open_session` for a graph without initializers, and these, each of which is looked at once.
+
+    Raises ModelError, as it does, and OSError.
+    """
+    rest, held, size = iter(weights), list[onnx.TensorProto](), 0
+    for tensor in rest:
+        held.append(tensor)
+        size += tensor.ByteSize()
+        if size >= APART_BYTES:
+            break
+    if size < APART_BYTES:
+        whole = with_initializers(model, held)
+        return open_session(whole.SerializeToString(deterministic=True), pooled=pooled)
+    with TemporaryDirectory(prefix="edgeinfer-") as folder:
+        path = Path(folder, "model.onnx")
+        with Path(folder, "weights").open("wb") as stream:
+            light = with_initializers(model, (_apart(one, stream) for one in itertools.chain(held, rest)))
+        held.clear()
+        path.write_bytes(light.SerializeToString(deterministic=True))
+        return open_session(str(path), pooled=pooled)  # what it has mapped stays when the files go
+
+
+def _apart(tensor: onnx.TensorProto, stream: BinaryIO) -> onnx.TensorProto:
+    """The tensor with its values in the file `weights`, if there are many."""
+    if tensor.ByteSize() < _LARGE_BYTES or not tensor.HasField("raw_data"):
+        return tensor
+    start = -(-stream.tell() // _PAGE_BYTES) * _PAGE_BYTES  # else it is copied, not mapped
+    stream.seek(start)
+    length = stream.write(tensor.raw_data)
+    apart = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+    apart.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "weights"), ("offset", start), ("length", length)):
+        apart.external_data.add(key=key, value=str(value))
+    return apart
+
+
+def open_session(model: bytes | str, *, pooled: bool = True) -> onnxruntime.InferenceSession:
     """A session for a float graph, or one of QDQ form whose integers are simulated in float32.
 
-    With `pooled` it keeps memory between runs, more than they need: right where it is soon closed, and its
-    results are copied. Without, memory goes back after each run: right where many are open.
+    `model`: the bytes of a file, or its path. With `pooled` it keeps memory between runs, more than they
+    need: right where it is soon closed, and its results are copied. Without, memory goes back after each run:
+    right where many are open.
     Raises ModelError if the runtime cannot load it.
     """
     options = onnxruntime.SessionOptions()

@@ -37,7 +37,7 @@ _REDUCTIONS = frozenset(
 
 
 def float_math(view: GraphView) -> frozenset[str]:
-    """The names of the operators that stay float for the sake of accuracy; of products those of `front_end`."""
+    """The names of the operators that stay float for the sake of accuracy, `front_end` included."""
     return _formulas(view) | _wide(view)
 
 
@@ -55,7 +55,7 @@ def _wide(view: GraphView) -> frozenset[str]:
     found = {node.name for node in view.nodes if _is_wide(node, view)} | front_end(view)
     tensors = {name for node in view.nodes if node.name in found for name in node.output}
     for node in view.nodes:
-        if _goes_on(node) and tensors.intersection(node.input) or _joins(node, tensors, view):
+        if (_goes_on(node) and tensors.intersection(node.input)) or _joins(node, tensors, view):
             tensors.update(node.output)
             found.add(node.name)
     for node in reversed(view.nodes):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edgeinfer.frames import Array
 from edgeinfer_converters.quantize.columns import POSITIONS, Columns
 from edgeinfer_converters.quantize.symmetric import SymmetricSum
-from edgeinfer_converters.shelf import Shelf
+from edgeinfer_converters.shelf import ReadLater, Shelf, kept
 
 FEW_POSITIONS = 16
 """Of each sample, instead of POSITIONS: enough for columns no wider than NARROW where there are MANY samples,
@@ -34,6 +34,9 @@ _ROWS_AT_ONCE, _ROWS_OF_WIDE = 32, 256
 """Columns that wait to be added: adding them to a wide matrix takes as long as multiplying a hundred."""
 
 _WIDE = 256
+
+IN_MEMORY_BYTES = 64_000_000
+"""What the observers of a graph take in memory. Deep networks of plain convolutions would need a gigabyte."""
 _SUM_ERROR = 1e-5
 
 Floats = npt.NDArray[np.float64]
@@ -74,22 +77,23 @@ class Gram:
 class GramObserver:
     """Adds up the Gram matrix of one product while its inputs stream by."""
 
-    def __init__(self, columns: Columns, samples: int = 0, *, sparing: bool = False) -> None:
+    def __init__(
+        self, columns: Columns, samples: int = 0, *, sparing: bool = False, shelf: Shelf | None = None
+    ) -> None:
         """`samples`: how many are expected, 0 if that is not known. `sparing`: to pass some of them over if
-        the others say enough."""
+        the others say enough. `shelf`: where the sums lie, instead of in memory. Raises OSError."""
         self._columns = columns
         few = columns.width <= NARROW and samples >= MANY and columns.groups > MANY
         self._most = FEW_POSITIONS if few else POSITIONS
         self._samples = samples if sparing else 0
         self._every = 0
-        matrices, wide = columns.groups * columns.blocks, columns.width > _WIDE
-        most = max(_ROWS_OF_WIDE if wide else _ROWS_AT_ONCE, self._most)
-        self._sum = SymmetricSum(matrices, columns.width)
+        matrices, most = columns.groups * columns.blocks, max(_rows_at_once(columns), self._most)
+        self._sum = SymmetricSum(matrices, columns.width, shelf)
         self._total = np.zeros((matrices, columns.width))
         self._positions = 0
         self._seen = 0
         # One place for what waits: small pieces would lie between the large ones that come and go.
-        self._waiting = np.empty((matrices, most, columns.width), np.float32)
+        self._waiting = kept((most, matrices, columns.width), "float32", shelf)
         self._rows = 0
 
     def update(self, values: Array) -> None:
@@ -102,9 +106,9 @@ class GramObserver:
         new = self._columns.take(values, number, self._most)
         self._total += new.sum(axis=0)
         self._positions += len(new)
-        if self._rows + len(new) > self._waiting.shape[1]:
+        if self._rows + len(new) > self._waiting.shape[0]:
             self._add()
-        self._waiting[:, self._rows : self._rows + len(new)] = new.transpose(1, 0, 2)
+        self._waiting.write(new.astype(np.float32, copy=False), self._rows)
         self._rows += len(new)
 
     def _enough_of(self, values: Array) -> int:
@@ -126,10 +130,16 @@ class GramObserver:
 
     def state(self) -> Mapping[str, Array]:
         """All that the observer knows, columns that wait included: sums are added up in the same order."""
-        waiting = self._waiting[:, : self._rows].copy()
         counts = np.array([self._positions, self._seen, self._every], np.int64)
         strips = {f"strip{index}": strip for index, strip in enumerate(self._sum.strips)}
-        return {"counts": counts, "total": self._total, "waiting": waiting, **strips}
+        return ReadLater(
+            {
+                "counts": lambda: counts,
+                "total": lambda: self._total,
+                "waiting": lambda: self._waiting.read(self._rows),
+                **strips,
+            }
+        )
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go on from a state. Raises ValueError, and then nothing has changed."""
@@ -139,23 +149,39 @@ class GramObserver:
         counts, total, waiting = state["counts"], state["total"], state["waiting"]
         if counts.shape != (3,) or counts.min() < 0:
             raise ValueError("not the counts of a Gram matrix")
-        fits = waiting.ndim == 3 and waiting.shape[::2] == self._total.shape
-        if total.shape != self._total.shape or not fits or waiting.shape[1] > self._waiting.shape[1]:
+        fits = waiting.ndim == 3 and waiting.shape[1:] == self._total.shape
+        if total.shape != self._total.shape or not fits or len(waiting) > self._waiting.shape[0]:
             raise ValueError("not the columns of this product")
         if not all(np.isfinite(array).all() for array in state.values()):
             raise ValueError("there are columns with NaN or infinity")
         self._sum.restore([state[f"strip{index}"] for index in range(len(self._sum.strips))])
         self._positions, self._seen, self._every = map(int, counts)
-        self._total, self._rows = total, waiting.shape[1]
-        self._waiting[:, : self._rows] = waiting
+        self._total, self._rows = total.copy(), len(waiting)
+        self._waiting.write(waiting)
 
     def _add(self) -> None:
         if not self._rows:
             return
         # In one layout, full or not: sums of floats depend on the order in which memory is read.
-        rows = np.ascontiguousarray(self._waiting[:, : self._rows])
+        rows = np.ascontiguousarray(self._waiting.read(self._rows).transpose(1, 0, 2))
         self._sum.add_products(rows)
         self._rows = 0
+
+
+def gram_observers(
+    columns: Mapping[str, Columns], samples: int = 0, *, sparing: bool = False
+) -> Mapping[str, GramObserver]:
+    """An observer for each product, by name. What is more than IN_MEMORY_BYTES together lies on disk, the
+    largest sums first. Raises OSError."""
+    shelf, left, shelved = Shelf(), IN_MEMORY_BYTES, set[str]()
+    for name in sorted(columns, key=lambda one: _bytes(columns[one])):
+        left -= _bytes(columns[name])
+        if left < 0:
+            shelved.add(name)
+    return {
+        name: GramObserver(one, samples, sparing=sparing, shelf=shelf if name in shelved else None)
+        for name, one in columns.items()
+    }
 
 
 class Grams(Mapping[str, Gram]):
@@ -191,6 +217,16 @@ class GramsAround(Mapping[str, Gram]):
 
     def __len__(self) -> int:
         return len(self._grams)
+
+
+def _rows_at_once(columns: Columns) -> int:
+    return _ROWS_OF_WIDE if columns.width > _WIDE else _ROWS_AT_ONCE
+
+
+def _bytes(columns: Columns) -> int:
+    """About what an observer takes: half a matrix in float64, and the columns that wait."""
+    waiting = 4 * max(_rows_at_once(columns), POSITIONS)
+    return columns.groups * columns.blocks * columns.width * (4 * columns.width + waiting)
 
 
 def _mean(whole: Floats, total: Floats, positions: int) -> Gram:

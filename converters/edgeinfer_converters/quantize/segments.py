@@ -17,7 +17,7 @@ from onnx import helper, numpy_helper
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.weights import outline, with_initializers
-from edgeinfer_converters.quantize.execution import open_session, run_session
+from edgeinfer_converters.quantize.execution import open_model, run_session
 from edgeinfer_converters.quantize.timeline import Timeline
 
 _ZERO_POINT = 2  # its place among the inputs of a DequantizeLinear
@@ -71,7 +71,7 @@ class Runner:
 
     def __init__(self, cut: Cut, *, pooled: bool) -> None:
         self._cut = cut
-        self._session = open_session(_extracted(cut), pooled=pooled) if cut.outputs else None
+        self._session = open_model(_extracted(cut), _weights(cut), pooled=pooled) if cut.outputs else None
 
     def run(self, values: Values, where: str = "refining") -> Values:
         """The piece's outputs. Raises ModelError that begins with `where`."""
@@ -135,9 +135,9 @@ def _dequantized(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]
     return values
 
 
-def _extracted(cut: Cut) -> bytes:
+def _extracted(cut: Cut) -> onnx.ModelProto:
+    """The piece without its weights."""
     whole = cut.timeline.model
-    # Without weights at first: to make a model of a graph copies all of it.
     graph = helper.make_graph(
         cut.nodes,
         "piece",
@@ -145,13 +145,10 @@ def _extracted(cut: Cut) -> bytes:
         [helper.make_empty_tensor_value_info(name) for name in cut.outputs],
         sparse_initializer=whole.graph.sparse_initializer,
     )
-    model = helper.make_model(graph, opset_imports=whole.opset_import, ir_version=whole.ir_version)
-    model.graph.initializer.extend(
-        _valued(cut, tensor) for tensor in whole.graph.initializer if tensor.name in cut.read
-    )
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    return helper.make_model(graph, opset_imports=whole.opset_import, ir_version=whole.ir_version)
 
 
-def _valued(cut: Cut, tensor: onnx.TensorProto) -> onnx.TensorProto:
-    return tensor if cut.constants is None else cut.constants(tensor.name)
+def _weights(cut: Cut) -> Iterator[onnx.TensorProto]:
+    for tensor in cut.timeline.model.graph.initializer:
+        if tensor.name in cut.read:
+            yield tensor if cut.constants is None else cut.constants(tensor.name)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeinfer.frames import Array
-from edgeinfer_converters.shelf import Shelf
+from edgeinfer_converters.shelf import Shelf, kept
 
 STRIP = 128
 """Rows of a strip."""
@@ -20,38 +20,42 @@ Floats = npt.NDArray[np.float64]
 class SymmetricSum:
     """Sums of `count` symmetric matrices each: the strips from the diagonal to the right are kept."""
 
-    def __init__(self, count: int, width: int) -> None:
-        self._strips = [
-            np.zeros((count, min(STRIP, width - start), width - start)) for start in range(0, width, STRIP)
-        ]
+    def __init__(self, count: int, width: int, shelf: Shelf | None = None) -> None:
+        """With a `shelf` the sums lie there. Raises OSError."""
+        shapes = [(count, min(STRIP, width - start), width - start) for start in range(0, width, STRIP)]
+        self._strips = [kept(shape, "float64", shelf) for shape in shapes]
+        self._is_shelved = shelf is not None
 
     def add_products(self, rows: Array) -> None:
-        """Add `x^T x` of each matrix x in `rows` (count, rows, width), in the precision of x."""
+        """Add `x^T x` of each matrix x in `rows` (count, rows, width), in its precision. Raises OSError."""
         start = 0
         for strip in self._strips:
             end = start + strip.shape[1]
-            np.add(strip, rows[:, :, start:end].transpose(0, 2, 1) @ rows[:, :, start:], out=strip)
+            strip.add(rows[:, :, start:end].transpose(0, 2, 1) @ rows[:, :, start:])
             start = end
 
     @property
-    def strips(self) -> list[Floats]:
-        """The sums as they are kept."""
-        return self._strips
+    def strips(self) -> Sequence[Callable[[], Floats]]:
+        """The sums as they are kept, each read when it is asked for."""
+        return [strip.read for strip in self._strips]
 
     def restore(self, strips: Sequence[Array]) -> None:
-        """Take over sums as they are kept elsewhere. Raises ValueError for those of other matrices."""
+        """Take over sums from elsewhere. Raises ValueError for those of other matrices, OSError."""
         wanted = [(strip.shape, strip.dtype) for strip in self._strips]
         if [(strip.shape, strip.dtype) for strip in strips] != wanted:
             raise ValueError("not the sums of these matrices")
-        self._strips = list(strips)
+        for strip, values in zip(self._strips, strips, strict=True):
+            strip.write(values)
 
     def whole(self) -> Floats:
-        """The sums, both halves of them."""
-        return _whole(self._strips)
+        """The sums, both halves of them. Raises OSError."""
+        return _whole(strip.read() for strip in self._strips)
 
     def shelve(self, shelf: Shelf) -> ShelvedSum:
-        """The sums, put aside. Raises OSError."""
-        return ShelvedSum(tuple(_shelve(strip, shelf) for strip in self._strips))
+        """The sums, put aside: on this shelf, unless they lie on one. Raises OSError."""
+        if self._is_shelved:
+            return ShelvedSum(tuple(self.strips))
+        return ShelvedSum(tuple(_shelve(strip.read(), shelf) for strip in self._strips))
 
 
 @dataclass(frozen=True)

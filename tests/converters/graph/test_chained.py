@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,7 @@ def test_any_chain_computes_the_same_with_less(sizes: list[int], seed: int) -> N
     float_ = onnx.TensorProto.FLOAT
     weights = {
         f"w{place}": rng.normal(size=pair).astype(np.float32)
-        for place, pair in enumerate(zip(sizes, sizes[1:], strict=False))
+        for place, pair in enumerate(itertools.pairwise(sizes))
     }
     names = ["x", *(f"t{place}" for place in range(len(weights) - 1)), "y"]
     nodes = [node("MatMul", names[place], f"w{place}", names[place + 1]) for place in range(len(weights))]

@@ -9,7 +9,8 @@ import pytest
 
 from edgeinfer_converters.quantize import hessian
 from edgeinfer_converters.quantize.columns import Columns
-from edgeinfer_converters.quantize.hessian import GramObserver, Grams
+from edgeinfer_converters.quantize.hessian import Gram, GramObserver, Grams, gram_observers
+from edgeinfer_converters.shelf import Shelf
 
 
 def test_the_gram_matrix_is_the_mean_over_all_positions_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +99,7 @@ def test_columns_of_wide_matrices_wait_for_one_another(monkeypatch: pytest.Monke
     held = []
     for one in samples:
         observer.update(one)
-        held.append(observer.state()["waiting"].shape[1])
+        held.append(len(observer.state()["waiting"]))
     assert held == [8, 16, 8, 16]
     rows = np.concatenate(samples)
     np.testing.assert_allclose(observer.result().matrices[0], rows.T @ rows / 32, rtol=1e-4, atol=1e-5)
@@ -157,14 +158,52 @@ def observed(count: int, observer: GramObserver | None = None, start: int = 0) -
     return observer
 
 
-@pytest.mark.parametrize("stop", range(8))
-def test_a_restored_observer_goes_on_to_the_same_bits(stop: int) -> None:
-    second = GramObserver(COLUMNS)
-    second.restore(observed(stop).state())
-    one, other = observed(8).result(), observed(8 - stop, second, stop).result()
+def assert_same_bits(one: Gram, other: Gram) -> None:
     assert one.matrices.tobytes() == other.matrices.tobytes()
     assert one.means.tobytes() == other.means.tobytes()
     assert one.positions == other.positions
+
+
+@pytest.mark.parametrize("shelved", [False, True])
+@pytest.mark.parametrize("stop", range(8))
+def test_a_restored_observer_goes_on_to_the_same_bits(stop: int, shelved: bool) -> None:
+    second = GramObserver(COLUMNS, shelf=Shelf() if shelved else None)
+    second.restore(observed(stop).state())
+    assert_same_bits(observed(8).result(), observed(8 - stop, second, stop).result())
+
+
+@pytest.mark.parametrize("count", [0, 1, 8])
+def test_sums_on_disk_are_those_in_memory(count: int) -> None:
+    observer = observed(count, GramObserver(COLUMNS, shelf=Shelf()))
+    assert_same_bits(observer.result(), observed(count).result())
+    assert_same_bits(Grams({"a": observer})["a"], observed(count).result())
+    wanted = {key: value.tobytes() for key, value in observed(count).state().items()}
+    assert {
+        key: value.tobytes()
+        for key, value in observed(count, GramObserver(COLUMNS, shelf=Shelf())).state().items()
+    } == wanted
+
+
+def test_the_largest_sums_lie_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in memory does not grow with the number of layers."""
+    monkeypatch.setattr(hessian, "IN_MEMORY_BYTES", 8_000_000)
+    rng = np.random.default_rng(0)
+
+    def held(count: int) -> int:
+        columns = {str(number): Columns(1, 1, 700 if number % 2 else 30) for number in range(count)}
+        tracemalloc.start()
+        try:
+            observers = gram_observers(columns)
+            assert list(observers) == list(columns)
+            for _ in range(6):
+                for name, one in observers.items():
+                    one.update(rng.normal(size=(64, columns[name].width)).astype(np.float32))
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    assert held(4) < 8_000_000
+    assert held(24) < 8_000_000
 
 
 @pytest.mark.parametrize(
@@ -175,11 +214,11 @@ def test_a_restored_observer_goes_on_to_the_same_bits(stop: int) -> None:
         ("counts", np.array([40.0, 1.0, 1.0])),
         ("total", np.zeros((4, 5))),
         ("total", np.full((4, 4), np.nan)),
-        ("waiting", np.zeros((4, 1, 5), np.float32)),
-        ("waiting", np.zeros((5, 1, 4), np.float32)),
-        ("waiting", np.zeros((4, 500, 4), np.float32)),
+        ("waiting", np.zeros((1, 4, 5), np.float32)),
+        ("waiting", np.zeros((1, 5, 4), np.float32)),
+        ("waiting", np.zeros((500, 4, 4), np.float32)),
         ("waiting", np.zeros((), np.float32)),
-        ("waiting", np.zeros((4, 1, 4))),
+        ("waiting", np.zeros((1, 4, 4))),
         ("strip0", np.zeros((4, 4, 5))),
         ("strip0", np.full((4, 4, 4), np.inf)),
         ("strip1", np.zeros((4, 4, 4))),

@@ -22,25 +22,29 @@ def rows_of(count: int, width: int, seed: int) -> np.ndarray:
     terms=st.integers(0, 3),
 )
 def test_the_whole_is_what_plain_sums_are_to_the_last_bit(count: int, width: int, terms: int) -> None:
-    total, plain = SymmetricSum(count, width), np.zeros((count, width, width))
+    plain = np.zeros((count, width, width))
+    sums = [SymmetricSum(count, width), SymmetricSum(count, width, Shelf())]
     for seed in range(terms):
         rows = rows_of(count, width, seed)
-        total.add_products(rows)
+        for total in sums:
+            total.add_products(rows)
         plain += rows.transpose(0, 2, 1) @ rows
-    np.testing.assert_array_equal(total.whole(), plain)
-    np.testing.assert_array_equal(total.shelve(Shelf()).whole(), plain)
+    for total in sums:
+        np.testing.assert_array_equal(total.whole(), plain)
+        np.testing.assert_array_equal(total.shelve(Shelf()).whole(), plain)
 
 
+@pytest.mark.parametrize("shelf", [None, Shelf()])
 @pytest.mark.parametrize("width", [3, STRIP + 1])
-def test_restored_sums_go_on(width: int) -> None:
-    total, other = SymmetricSum(2, width), SymmetricSum(2, width)
+def test_restored_sums_go_on(width: int, shelf: Shelf | None) -> None:
+    total, other = SymmetricSum(2, width), SymmetricSum(2, width, shelf)
     total.add_products(rows_of(2, width, 0))
-    other.restore([strip.copy() for strip in total.strips])
+    other.restore([read().copy() for read in total.strips])
     for one in (total, other):
         one.add_products(rows_of(2, width, 1))
     np.testing.assert_array_equal(total.whole(), other.whole())
     with pytest.raises(ValueError, match="not the sums"):
-        SymmetricSum(2, width + 1).restore(total.strips)
+        SymmetricSum(2, width + 1).restore([read() for read in total.strips])
 
 
 def test_sums_of_any_numbers_are_symmetric_but_for_rounding() -> None:

@@ -36,8 +36,9 @@ def is_quantized(data: bytes) -> bool:
 def import_graph(data: bytes) -> onnx.ModelProto:
     """The main graph of a float TFLite model in opset 13, checked by onnx's own checker.
 
-    Inputs and outputs keep their names, order, types and shapes (channels last); an open first size is the
-    batch, which is one where the model computes sizes that ONNX has to know. What no output depends on is left out. The state of recurrent layers is that of a fresh start.
+    Inputs and outputs keep their names, order, types and shapes (channels last). An open first size is the
+    batch, and one where the model computes sizes that ONNX has to know. What no output depends on is left
+    out. The state of recurrent layers is that of a fresh start.
     Raises ModelError: damaged, quantized, open sizes other than the batch, operators that have no equal in
     ONNX (all of them in one message), or a graph that is not sound.
     """

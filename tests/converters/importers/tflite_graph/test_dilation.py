@@ -16,7 +16,7 @@ VALID = 1
 def dealt_out(
     writer: Writer, kind: str, block: int, padding: list[int], crops: list[int], *, stride: int = 1
 ) -> tuple[int, int]:
-    """The convolution and what is put together of it, on an input of 9 by 8; some results are not near zero."""
+    """The convolution and what is put together of it, on an input of 9 by 8. Biases are above zero."""
     rng = np.random.default_rng(14)
     blocks = writer.whole(block, block)
     sides = [writer.constant(np.reshape(one, (2, 2)), "int32") for one in (padding, crops)]

@@ -133,7 +133,7 @@ def test_sizes_that_nothing_settles() -> None:
     writer.graph.tensors[name].shapeSignature = [1, -1, 8, 3]
     made = options("Pool2D", strideH=1, strideW=1, filterHeight=2, filterWidth=2)
     writer.graph.outputs = [writer.operator("MAX_POOL_2D", [name], made)]
-    with pytest.raises(ModelError, match="custom Mystery.*ONNX has nothing like it"):
+    with pytest.raises(ModelError, match=r"custom Mystery.*ONNX has nothing like it"):
         import_graph(writer.pack())
 
 

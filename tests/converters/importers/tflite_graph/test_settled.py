@@ -15,7 +15,7 @@ from tests.fixtures.tflite_graphs import Writer, agree, options
 
 
 def opened(writer: Writer) -> bytes:
-    """The file with all sizes open that depend on the batch or on computed sizes, as TensorFlow leaves them."""
+    """The file with all computed sizes open, as TensorFlow leaves them."""
     for operator in writer.graph.operators:
         for index in operator.outputs:
             tensor = writer.graph.tensors[index]
