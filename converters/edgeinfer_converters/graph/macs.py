@@ -54,10 +54,21 @@ def _matmul(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
     return math.prod(shapes[node.output[0]]) * (left[-1] if left else 1)
 
 
+def _recurrent(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
+    """Of LSTM, GRU and RNN: the weights of input and state, for each step of each sequence."""
+    if node.input[2] not in shapes:
+        return 0
+    steps = math.prod(shapes[node.input[0]][:2])
+    return steps * sum(math.prod(shapes[name]) for name in node.input[1:3])
+
+
 COUNTS: dict[str, Count] = {
     "Conv": _conv,
     "ConvTranspose": _conv_transpose,
+    "GRU": _recurrent,
     "Gemm": _gemm,
+    "LSTM": _recurrent,
     "MatMul": _matmul,
+    "RNN": _recurrent,
 }
 """How the MACs of an operator are counted. Bias and elementwise operators are not counted."""

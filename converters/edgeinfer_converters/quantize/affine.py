@@ -10,6 +10,9 @@ import numpy as np
 from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 
+_HALF = 0.501
+"""Of a step: -1 and 1 lie half a step beside 255 equal ones, and scales are not exact."""
+
 SMALLEST_SCALE = 2.0**-60
 """A floor: the product of two scales, a bias's scale, stays a normal float32."""
 
@@ -95,8 +98,8 @@ def normal_scale(scale: float) -> float:
 
 
 def clamps_like(affine: Affine, low: float | None, high: float | None) -> bool:
-    """Whether saturation does what clamping to [low, high] before it does (None: no bound)."""
+    """Whether saturation does what clamping to [low, high] before it does (None: no bound), to half a step."""
     info: Any = np.iinfo(affine.form.dtype)
-    bounds_low = low is None or round(low / affine.scale) + affine.zero_point <= info.min
-    bounds_high = high is None or round(high / affine.scale) + affine.zero_point >= info.max
+    bounds_low = low is None or low / affine.scale + affine.zero_point <= info.min + _HALF
+    bounds_high = high is None or high / affine.scale + affine.zero_point >= info.max - _HALF
     return bounds_low and bounds_high

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper
 
 from edgeinfer_converters.graph.macs import count_macs
@@ -45,6 +46,16 @@ def test_matrix_products() -> None:
     assert count_macs(single(gemm, [7, 2], {"w": (5, 7)}, 2)) == {"g": 2 * 5 * 7}
     matmul = helper.make_node("MatMul", ["x", "w"], ["y"], "m")
     assert count_macs(single(matmul, [3, 2, 7], {"w": (7, 5)}, 3)) == {"m": 3 * 2 * 5 * 7}
+
+
+@pytest.mark.parametrize(("kind", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
+@pytest.mark.parametrize("directions", [1, 2])
+def test_recurrent_layers(kind: str, gates: int, directions: int) -> None:
+    """Seven steps of two sequences: three numbers and five of state, each with a weight for each gate."""
+    direction = "bidirectional" if directions == 2 else "forward"
+    node = helper.make_node(kind, ["x", "w", "r"], ["y"], "r", hidden_size=5, direction=direction)
+    weights = {"w": (directions, gates * 5, 3), "r": (directions, gates * 5, 5)}
+    assert count_macs(single(node, [7, 2, 3], weights, 4)) == {"r": 7 * 2 * directions * gates * 5 * (3 + 5)}
 
 
 def test_a_graph_that_multiplies_nothing() -> None:

@@ -96,6 +96,9 @@ def test_saturation_as_a_clamp() -> None:
     assert clamps_like(affine_of(0.0, 6.0, form), 0.0, 6.0)
     assert not clamps_like(affine_of(-1.0, 5.0, form), 0.0, None)
     assert clamps_like(affine_of(-1.0, 5.0, form), None, None)
+    assert clamps_like(affine_of(-1.0, 1.0, form), -1.0, 1.0)
+    assert clamps_like(affine_of(-0.9999999, 1.0, form), -1.0, 1.0)
+    assert not clamps_like(affine_of(-0.99, 1.0, form), -0.99, 0.99)
     assert not clamps_like(affine_of(0.0, 5.0, Form("int8", symmetric=True)), 0.0, None)
 
 
