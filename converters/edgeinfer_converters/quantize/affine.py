@@ -98,7 +98,7 @@ def normal_scale(scale: float) -> float:
 
 
 def clamps_like(affine: Affine, low: float | None, high: float | None) -> bool:
-    """Whether saturation does what clamping to [low, high] before it does (None: no bound), to half a step."""
+    """Whether saturation does what clamping to [low, high] does (None: no bound), to half a step."""
     info: Any = np.iinfo(affine.form.dtype)
     bounds_low = low is None or low / affine.scale + affine.zero_point <= info.min + _HALF
     bounds_high = high is None or high / affine.scale + affine.zero_point >= info.max - _HALF

@@ -54,7 +54,7 @@ def test_recurrent_layers(kind: str, gates: int, directions: int) -> None:
     """Seven steps of two sequences: three numbers and five of state, each with a weight for each gate."""
     direction = "bidirectional" if directions == 2 else "forward"
     node = helper.make_node(kind, ["x", "w", "r"], ["y"], "r", hidden_size=5, direction=direction)
-    weights = {"w": (directions, gates * 5, 3), "r": (directions, gates * 5, 5)}
+    weights: dict[str, tuple[int, ...]] = {"w": (directions, gates * 5, 3), "r": (directions, gates * 5, 5)}
     assert count_macs(single(node, [7, 2, 3], weights, 4)) == {"r": 7 * 2 * directions * gates * 5 * (3 + 5)}
 
 

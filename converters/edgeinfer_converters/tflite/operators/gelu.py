@@ -25,7 +25,7 @@ def gelu(x: Term, node: Node) -> Term:
 def mul(node: Node, at: Lowering) -> None:
     """Mul; GELU where it is the last of Gelu's operators. The others then compute what nothing reads."""
     name = _operand(node, at)
-    if name is None or at.target(node.outputs[0]) is not None:
+    if name is None or at.is_integer(node):
         binary("MUL", node, at)
         return
     layout = at.layout(name)

@@ -13,11 +13,15 @@ from onnx import helper
 
 from tests.fixtures.lite import check_agrees, model_of, node_model, normal
 
-CONSTANTS = {
+Operator = tuple[str, list[str], str]
+
+CONSTANTS: dict[str, np.ndarray] = {
     "root": np.array(np.sqrt(2), np.float32),
     "inverse": np.array(np.sqrt(0.5), np.float32),
     "one": np.array(1, np.float32),
     "half": np.array(0.5, np.float32),
+    "scale": np.array(0.04, np.float32),
+    "zero": np.array(0, np.int8),
     "third": np.array(1 / 3, np.float32),
 }
 ERF = [("Div", ["x", "root"], "s"), ("Erf", ["s"], "e"), ("Add", ["e", "one"], "a")]
@@ -52,9 +56,16 @@ OTHERS = {
 }
 
 
-def model(nodes: Sequence[tuple[str, list[str], str]], x: np.ndarray) -> onnx.ModelProto:
+def model(nodes: Sequence[Operator], x: np.ndarray) -> onnx.ModelProto:
     made = [helper.make_node(kind, names, [result]) for kind, names, result in nodes]
-    return model_of(made, {"x": x}, ["y"], constants=CONSTANTS)
+    return model_of(made, {"x": x}, ["y"], constants=CONSTANTS, opset=21)
+
+
+def rounded(source: str, target: str) -> list[Operator]:
+    """A tensor in 8 bits."""
+    scale = ["scale", "zero"]
+    stored = f"{source}_8"
+    return [("QuantizeLinear", [source, *scale], stored), ("DequantizeLinear", [stored, *scale], target)]
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -62,6 +73,19 @@ def test_the_operators_of_exporters_are_one_kernel(form: str) -> None:
     x = normal(2, 5, 8) * 3
     made = check_agrees(model(FORMS[form], x), {"x": x})
     assert made.operators == {"GELU": 1}
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_between_integers(form: str) -> None:
+    """As quantized networks have it: computed in float from integers, and rounded to integers."""
+    inside: list[Operator] = [
+        (kind, ["d" if one == "x" else one for one in names], "g" if result == "y" else result)
+        for kind, names, result in FORMS[form]
+    ]
+    x = normal(2, 5, 8) * 3
+    made = check_agrees(model([*rounded("x", "d"), *inside, *rounded("g", "y")], x), {"x": x}, atol=0.0401)
+    assert made.operators["GELU"] == 1
+    assert not {"ABS", "EXP", "MUL"} & made.operators.keys()
 
 
 @pytest.mark.parametrize("form", sorted(OTHERS))
