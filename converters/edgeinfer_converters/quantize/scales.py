@@ -18,6 +18,16 @@ TFLITE_GATE = 255 / 256
 """How far a gate opens with the scale of 1/256 that LOGISTIC's 8-bit kernel is specified with."""
 
 
+TFLITE_ROOM = 1.2
+"""How much farther than in calibration final results may reach: of a hundred samples several go beyond what
+sixty have shown. TFLite's nine bits cost less there than being cut off; ONNX's results are floats, most of
+them."""
+
+
+_BOUNDS = 2
+"""Values in the histogram of a tensor whose bounds were set: these have their room."""
+
+
 def choose_scales(
     view: GraphView, placement: Placement, ranges: Ranges, form: Form, method: Method
 ) -> dict[str, Affine]:
@@ -32,6 +42,8 @@ def choose_scales(
         factor = next((ranges.factors[name] for name in members if name in ranges.factors), 1.0)
         affine = stretched(choose(seen, form, rule, behind), factor)
         if members[0] in placement.finals:
+            is_seen = seen.total > _BOUNDS
+            affine = stretched(affine, TFLITE_ROOM if placement.integer_results and is_seen else 1.0)
             affine = _with_room(affine, _ends(view, members[0]))
         if seen.minimum >= 0 and seen.maximum <= 1 and any(_is_gate(view, name) for name in members):
             affine = affine_of(0.0, TFLITE_GATE if placement.integer_results else 1.0, form)

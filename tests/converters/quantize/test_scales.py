@@ -8,11 +8,11 @@ from onnx import helper
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.affine import Form, affine_of
+from edgeinfer_converters.quantize.affine import Form, affine_of, stretched
 from edgeinfer_converters.quantize.histogram import histogram_of
 from edgeinfer_converters.quantize.placement import observed_tensors, place
 from edgeinfer_converters.quantize.ranges import Ranges
-from edgeinfer_converters.quantize.scales import choose_scales
+from edgeinfer_converters.quantize.scales import TFLITE_ROOM, choose_scales
 from tests.fixtures.graphs import (
     GRAPHS,
     classifier,
@@ -170,7 +170,17 @@ def test_results_of_a_model_are_not_clipped(integer_results: bool) -> None:
     ranges = Ranges({"x": histogram_of(values), "a": histogram_of(values)}, 1)
     scales = choose_scales(view, place(view, integer_results=integer_results), ranges, FORM, "mse")
     assert scales["x"].scale < scales["a"].scale
-    assert scales["a"] == affine_of(float(values.min()), 5.0, FORM)
+    seen = affine_of(float(values.min()), 5.0, FORM)
+    assert scales["a"] == (stretched(seen, TFLITE_ROOM) if integer_results else seen)
+
+
+def test_bounds_that_were_set_have_their_room() -> None:
+    nodes = [conv("x", "a"), helper.make_node("Exp", ["a"], ["y"], "exp")]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters()}))
+    bounds = histogram_of(np.array([-1.0, 1.0], np.float32))
+    ranges = Ranges({"x": bounds, "a": bounds}, 1)
+    scales = choose_scales(view, place(view, integer_results=True), ranges, FORM, "mse")
+    assert scales["a"] == affine_of(-1.0, 1.0, FORM)
 
 
 def test_a_gate_has_the_scale_of_the_kernel_that_computes_it() -> None:
