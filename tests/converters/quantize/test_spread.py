@@ -88,7 +88,7 @@ def test_the_gain_is_that_of_a_scale_for_each_channel() -> None:
         for found in (np.concatenate([run(one, sample)[0] for sample in samples]) for one in made)
     )
     gains = np.subtract(better, plain)
-    assert gains.min() > 1
+    assert gains.min() > 0  # the widest one, which the common scale was made for
     assert gains[1:3].min() > 8  # the narrow ones
 
 
