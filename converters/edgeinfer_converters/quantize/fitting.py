@@ -17,6 +17,9 @@ from edgeinfer_converters.quantize.weights import FITS, IntegerWeights, plain_sc
 _FEW = 32
 """Up to as many columns the choice of the scale matters, and costs little."""
 
+_WIDE = 256
+"""Of wider matrices one is factored at a time: all together would take a hundred megabytes more."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -38,20 +41,32 @@ def fit_weights(
     rows = as_rows(node, weights)
     arranged = columns.arrange(rows.astype(np.float64))
     plain = plain_scales(weights, axis, bound, smallest_scales)
-    covariances, means = gram.centred(), gram.means
-    del gram  # the largest of all, and the caller may have no use for it either
-
     fits = FITS if axis is not None and columns.width <= _FEW else (1.0,)
     candidates = [representable(plain * fit, smallest_scales) for fit in fits]
     spread = [_spread_scales(one, columns, len(rows)) for one in candidates]
-    rounded = _rounded(arranged, covariances, spread, bound)
-    scales, stored = _best(arranged, covariances, columns, list(zip(candidates, rounded, strict=True)))
+    if columns.width > _WIDE:
+        scales, stored = candidates[0], _rounded_in_turn(arranged, gram, spread[0], bound)
+    else:
+        covariances = gram.centred()
+        rounded = _rounded(arranged, covariances, spread, bound)
+        scales, stored = _best(arranged, covariances, columns, list(zip(candidates, rounded, strict=True)))
+    means = gram.means
+    del gram  # the largest of all, and the caller may have no use for it either
     lost = stored * _spread_scales(scales, columns, len(rows))[:, :, None]
     np.subtract(arranged, lost, out=lost)
     lost *= means[:, None, :]
     change = columns.restore(lost).sum(axis=1)
     integers = from_rows(node, columns.restore(stored), weights.shape)
     return IntegerWeights(np.ascontiguousarray(integers), scales, axis), change
+
+
+def _rounded_in_turn(arranged: Floats, gram: Gram, scales: Floats, bound: int) -> Array:
+    """The integers of one matrix after the other."""
+    stored = np.empty(arranged.shape, np.int8)
+    for index in range(len(arranged)):
+        part = slice(index, index + 1)
+        stored[part] = round_to_output(arranged[part], gram.centred(part), scales[part], bound=bound)
+    return stored
 
 
 def _rounded(arranged: Floats, covariances: Floats, scales: Sequence[Floats], bound: int) -> list[Array]:

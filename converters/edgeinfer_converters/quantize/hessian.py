@@ -51,15 +51,16 @@ class Gram:
     means: Floats
     positions: int
 
-    def centred(self) -> Floats:
-        """The covariances: what is left of the error if the bias makes up for its mean.
+    def centred(self, part: slice = slice(None)) -> Floats:
+        """The covariances, or `part` of them: what is left of the error if the bias makes up for its mean.
 
         The diagonal gains what the float32 sums may have lost, so that none is below zero.
         """
-        covariances = self.means[:, :, None] * self.means[:, None, :]
-        np.subtract(self.matrices, covariances, out=covariances)
+        means, matrices = self.means[part], self.matrices[part]
+        covariances = means[:, :, None] * means[:, None, :]
+        np.subtract(matrices, covariances, out=covariances)
         index = np.arange(covariances.shape[1])
-        covariances[:, index, index] += _SUM_ERROR * self.matrices[:, index, index]
+        covariances[:, index, index] += _SUM_ERROR * matrices[:, index, index]
         return covariances
 
     def around(self, middle: Floats, step: Floats) -> Gram:

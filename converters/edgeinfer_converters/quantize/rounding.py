@@ -17,9 +17,6 @@ DAMPING = 0.01
 _BLOCK = 32
 """Columns that are rounded before the rest is brought up to date: the same numbers, fewer passes."""
 
-_WIDE = 256
-"""Of wider matrices one after the other is factored: all together would take a hundred megabytes more."""
-
 _LEAF = 64
 """Triangular matrices up to this size are inverted as they are, larger ones in parts."""
 
@@ -34,15 +31,6 @@ def round_to_output(
     `grams`: (groups, columns, columns), symmetric and positive semidefinite; `scales`: (groups, outputs).
     Columns with a large mean square come first. A column that was always zero is rounded to nearest.
     """
-    step = 1 if grams.shape[1] > _WIDE else len(grams)
-    parts = (slice(start, start + step) for start in range(0, len(grams), step))
-    rounded = [_round(weights[part], grams[part], scales[part], bound, damping) for part in parts]
-    return rounded[0] if len(rounded) == 1 else np.concatenate(rounded)
-
-
-def _round(
-    weights: Floats, grams: Floats, scales: Floats, bound: int, damping: float
-) -> npt.NDArray[np.int8]:
     order, factor = _ordered_factor(grams, damping)
     # With the outputs behind: a column of the weights lies in one piece.
     left = np.take_along_axis(weights.transpose(0, 2, 1), order[:, :, None], axis=1)
