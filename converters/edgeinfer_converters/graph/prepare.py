@@ -40,8 +40,24 @@ def prepare(
     prepared = unlist_initializers(prepared)
     prepared = fix_batch(prepared)
     prepared = raise_opset(prepared, min_opset=min_opset, max_opset=max_opset)
-    prepared = clean_up(lift_constants(prepared))
-    prepared = with_hard_swish(name_nodes(infer_shapes(prepared)), max_opset=max_opset)
+    prepared = _without_sizes(infer_shapes(clean_up(lift_constants(prepared))))
+    prepared = with_hard_swish(name_nodes(prepared), max_opset=max_opset)
     prepared = join_products(fold_into_convolutions(prepared))
     prepared = with_channels_last(with_space_to_depth(name_nodes(prepared)))
     return limit_ir_version(prepared, max_ir_version)
+
+
+def _without_sizes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with as few Shape operators as can be: what follows from one size that becomes a constant may
+    be the next one's. Shapes that stay open keep products behind them from being known for what they are."""
+    left = _count_sizes(model)
+    while left:
+        model = infer_shapes(clean_up(model))
+        before, left = left, _count_sizes(model)
+        if left >= before:
+            break
+    return model
+
+
+def _count_sizes(model: onnx.ModelProto) -> int:
+    return sum(node.op_type in ("Shape", "Size") for node in model.graph.node)

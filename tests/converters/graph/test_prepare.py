@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -113,6 +114,44 @@ def test_functions_become_nodes() -> None:
     assert [node.op_type for node in ready.graph.node] == ["Mul"]
     x = np.array([[1, 2, 3]], np.float32)
     np.testing.assert_array_equal(run(ready, x=x)[0], x * x)
+
+
+def padded_windows(count: int) -> onnx.ModelProto:
+    """Windows of four rows, padded as far as needed: each time sizes are computed from what came before."""
+    numbers = {"one": [1], "four": [4], "rest": [-1], "zero": [0], "zeros": [0] * 5}
+    nodes, source = [], "x"
+
+    def add(kind: str, *names: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(kind, names[:-1], names[-1:], names[-1], **attributes))
+        return names[-1]
+
+    def rows(of: str, name: str) -> str:
+        add("Shape", of, f"{name}_shape")
+        return add("Gather", f"{name}_shape", "one", name, axis=0)
+
+    for n in range(count):
+        add("Mod", rows(source, f"rows{n}"), "four", f"over{n}")
+        add("Sub", "four", f"over{n}", f"missing{n}")
+        add("Mod", f"missing{n}", "four", f"more{n}")
+        add("Concat", "zeros", f"more{n}", f"more{n}", "zero", f"pads{n}", axis=0)
+        padded = add("Pad", source, f"pads{n}", f"padded{n}")
+        add("Div", rows(padded, f"high{n}"), "four", f"windows{n}")
+        add("Concat", "one", f"windows{n}", "four", "rest", f"sizes{n}", axis=0)
+        add("Reshape", padded, f"sizes{n}", f"cut{n}")
+        source = add("Transpose", f"cut{n}", f"turned{n}" if n < count - 1 else "y", perm=[0, 2, 1, 3])
+    ends: dict[str, list[int | str]] = {"x": [1, 6, 6, 3], "y": ["a", "b", "c", "d"]}
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ends[name]) for name in ends]
+    weights = {name: np.array(value, np.int64) for name, value in numbers.items()}
+    return model_of(nodes, values[:1], values[1:], weights)
+
+
+def test_sizes_that_follow_from_one_another_are_all_known() -> None:
+    """Too many in a row for one clean-up, as in window attention."""
+    model = padded_windows(30)
+    prepared = prepare(model, max_opset=17, max_ir_version=9)
+    assert {node.op_type for node in prepared.graph.node} == {"Pad", "Reshape", "Transpose"}
+    x = np.random.default_rng(0).normal(size=(1, 6, 6, 3)).astype(np.float32)
+    np.testing.assert_array_equal(run(prepared, x=x), run(model, x=x))
 
 
 def test_an_opset_that_the_runtime_does_not_read() -> None:

@@ -123,6 +123,21 @@ def test_a_product_of_two_activations_is_integer() -> None:
     assert weight_input(view.nodes[-1], view) is None
 
 
+def test_a_product_of_two_activations_is_float_in_tflite() -> None:
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Transpose", ["a"], ["t"], "t", perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["a", "t"], ["m"], "m"),
+        conv("m", "y", "v"),
+    ]
+    view = GraphView(graph_of(nodes, PLANE, {"w": filters(), "v": filters(seed=1)}))
+    assert "m" in place(view).nodes
+    placement = place(view, integer_results=True)
+    assert placement.floats == {"m": "TFLite multiplies two activations faster in float"}
+    assert {"conv_a", "conv_y"} <= placement.nodes
+    assert {"x", "a", "m"} <= {*observed_tensors(view)}  # what either of them needs
+
+
 @pytest.mark.parametrize(("value", "integer"), [(-1.0, True), (-np.inf, False)])
 def test_a_mask_of_infinities_is_added_in_float(value: float, *, integer: bool) -> None:
     mask = np.zeros(PLANE)
