@@ -22,8 +22,9 @@ from edgeinfer_converters.quantize.operators import CLAMPS, COMPUTES, is_move
 
 _WIDE = frozenset(
     {
-        *("Exp", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "Log"),
-        *("LpNormalization", "MeanVarianceNormalization", "Pow", "Reciprocal", "RMSNormalization", "Sqrt"),
+        *("DFT", "Exp", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "Log"),
+        *("LpNormalization", "MeanVarianceNormalization", "Pow", "Reciprocal", "RMSNormalization", "STFT"),
+        "Sqrt",
     }
 )
 """Operators whose results are of another order of magnitude than their operands, or hold such inside."""

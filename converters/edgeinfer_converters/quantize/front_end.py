@@ -18,7 +18,7 @@ from edgeinfer_converters.quantize.operators import CLAMPS, PRODUCTS, is_move
 MAX_SHARE = 0.75
 """Of all multiply-accumulates: a network that is little else is no network behind a spectrum."""
 
-_SPECTRAL = frozenset({"Log", "Pow", "Sqrt"})
+_SPECTRAL = frozenset({"DFT", "Log", "Pow", "STFT", "Sqrt"})
 _LINEAR = frozenset({"Add", "Concat", "Div", "Identity", "Mul", "Neg", "Pad", "ReduceSum", "Sub"})
 _CLAMPS = CLAMPS | {"Abs", "Max"}
 """What keeps logarithms of small numbers finite."""
@@ -50,8 +50,8 @@ def _between(view: GraphView, leading: set[str]) -> frozenset[str]:
 
 
 def _keeps_signal(node: onnx.NodeProto) -> bool:
-    shapes = is_standard(node) and node.op_type in _LINEAR | _REDUCTIONS
-    return is_pointwise(node) or is_move(node) or shapes
+    others = is_standard(node) and node.op_type in _LINEAR | _REDUCTIONS | _SPECTRAL
+    return is_pointwise(node) or is_move(node) or others
 
 
 def _leading_to_spectra(view: GraphView) -> set[str]:

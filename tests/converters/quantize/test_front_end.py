@@ -92,6 +92,27 @@ def test_filters_in_a_row() -> None:
     assert front_end(view) >= {"real", "imaginary", "bands"}
 
 
+def test_a_spectrum_by_an_operator() -> None:
+    """As PyTorch exports torch.stft: the signal must not be rounded on its way there."""
+    nodes = [
+        node("Reshape", "x", "whole", "signal"),
+        node("STFT", "signal", "step", "window", "spectrum", onesided=1),
+        node("Mul", "spectrum", "spectrum", "squares"),
+        node("ReduceSum", "squares", "parts", "power", keepdims=0),
+        node("MatMul", "power", "bank", "bands"),
+        node("Max", "bands", "least", "safe"),
+        node("Log", "safe", "logs"),
+        *BEHIND,
+    ]
+    numbers = {"whole": np.array([1, -1]), "step": np.array(LENGTH), "parts": np.array([3])}
+    used = {name for one in nodes for name in one.input}
+    weights = {name: value for name, value in WEIGHTS.items() if name in used} | numbers
+    graph = graph_of(nodes, (1, FRAMES, 4), weights, shape=(1, FRAMES, LENGTH))
+    placement = place(GraphView(graph))
+    assert {*placement.floats} == {"bands"}
+    assert placement.tensors[0] == "logs"
+
+
 def test_a_network_that_ends_in_a_logarithm() -> None:
     nodes = [
         node("MatMul", "x", "lowpass", "a"),
