@@ -21,6 +21,11 @@ PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 FLOAT_RESULT = frozenset({"Gemm", "MatMul"})
 """Products whose integer kernels may give float results; the others need a QuantizeLinear behind."""
 
+MOST_TAPS = 25
+"""Of XNNPACK's kernels for depthwise convolutions (f32 and qs8: 3, 4, 9 and 25, whatever the processor).
+
+Source: XNNPACK, src/configs/dwconv-config.c; larger ones take ten times as long and more."""
+
 MOVES = frozenset(
     {
         *("DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Reshape", "Resize"),
@@ -85,6 +90,14 @@ def weighs_probabilities(node: onnx.NodeProto, view: GraphView) -> bool:
     while producer is not None and is_move(producer):
         producer = view.producers.get(producer.input[0])
     return producer is not None and producer.op_type == "Softmax" and is_standard(producer)
+
+
+def is_depthwise(node: onnx.NodeProto, view: GraphView) -> bool:
+    """Whether a node is a convolution of each channel by itself, with constant float weights."""
+    if node.op_type != "Conv" or node.input[1] not in view.initializers or node.input[1] not in view.floats:
+        return False
+    group = attribute(node, "group", 1)
+    return group > 1 and view.shapes[node.input[1]][1] == 1
 
 
 def product_fault(node: onnx.NodeProto, view: GraphView) -> str | None:

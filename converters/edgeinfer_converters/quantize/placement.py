@@ -1,9 +1,9 @@
 """Where QuantizeLinear and DequantizeLinear go: decided on the float graph, before any range is known.
 
 - Products (convolutions and matrix products with constant weights, matrix products of two activations)
-  are integer unless excluded. In TFLite those of two activations are not: XNNPACK has no integer kernel for
-  them, and each would break its work in two (a small vision transformer takes 0.8 of the time, with floats
-  there).
+  are integer unless excluded. In TFLite those of two activations are not, nor depthwise convolutions over
+  large windows: XNNPACK has no integer kernels for them, and each would break its work in two (a small
+  vision transformer takes 0.8 of the time with floats there).
 - Other operators are integer if they have an integer kernel and a product follows somewhere behind: the
   tail of a network (decoding of boxes, softmax) costs little and is where 8 bits hurt most. Some arithmetic
   stays float wherever it is, see `float_math`.
@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -26,10 +27,12 @@ from edgeinfer_converters.quantize.float_math import float_math
 from edgeinfer_converters.quantize.front_end import front_end
 from edgeinfer_converters.quantize.operators import (
     FLOAT_RESULT,
+    MOST_TAPS,
     PRODUCTS,
     clamp_bounds,
     data_inputs,
     is_compute,
+    is_depthwise,
     is_move,
     product_fault,
     weighs_probabilities,
@@ -131,10 +134,19 @@ def _float_products(
             reason = "it was excluded" if node.name in exclude else product_fault(node, view)
             if node.name in signal:
                 reason = "it makes a spectrum of the signal"
-            elif integer_results and not reason and weight_input(node, view) is None:
-                reason = "TFLite multiplies two activations faster in float"
+            elif integer_results and not reason:
+                reason = _slow_in_tflite(node, view)
             if reason:
                 yield node.name, reason
+
+
+def _slow_in_tflite(node: onnx.NodeProto, view: GraphView) -> str | None:
+    """Why XNNPACK computes a product faster in float: it has no integer kernel for it."""
+    if weight_input(node, view) is None:
+        return "TFLite multiplies two activations faster in float"
+    if is_depthwise(node, view) and math.prod(view.shapes[node.input[1]][2:]) > MOST_TAPS:
+        return f"TFLite has no integer kernel for more than {MOST_TAPS} taps"
+    return None
 
 
 def _helpers(view: GraphView, products: frozenset[str], exclude: frozenset[str]) -> frozenset[str]:

@@ -16,15 +16,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from edgeinfer_converters.quantize.operators import MOST_TAPS
 from edgeinfer_converters.tflite.images import ordered
 from edgeinfer_converters.tflite.lowering import Lowering
 from edgeinfer_converters.tflite.tensors import Graph, Operator, Quant
 from edgeinfer_converters.tflite.windows import Window
 
 _PRODUCTS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
-
-_MOST_TAPS = 25
-"""Of XNNPACK's fast depthwise kernels; larger windows take ten times as long as AVERAGE_POOL_2D."""
 
 _WEIGHT = 127
 
@@ -40,8 +38,9 @@ def write_mean(at: Lowering, source: int, axes: Sequence[int], shape: Sequence[i
 
 
 def is_small(window: Window) -> bool:
-    """Whether XNNPACK has a fast kernel for depthwise convolutions of that window."""
-    return int(np.prod(window.kernel)) <= _MOST_TAPS
+    """Whether XNNPACK has a kernel for depthwise convolutions of that window; of larger ones they take ten
+    times as long as AVERAGE_POOL_2D."""
+    return int(np.prod(window.kernel)) <= MOST_TAPS
 
 
 def write_window_means(at: Lowering, image: int, window: Window, target: Quant) -> int:

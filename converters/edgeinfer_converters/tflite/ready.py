@@ -13,6 +13,7 @@ from edgeinfer_converters.graph.naming import name_nodes
 from edgeinfer_converters.graph.opset import raise_opset
 from edgeinfer_converters.tflite.expanding import expand
 from edgeinfer_converters.tflite.slopes import with_whole_slopes
+from edgeinfer_converters.tflite.taps import with_few_taps
 
 MIN_OPSET = 13
 _MAX_OPSET = 10_000
@@ -25,4 +26,4 @@ def make_ready(model: onnx.ModelProto, known: AbstractSet[str]) -> onnx.ModelPro
     ready.CopyFrom(model)
     ready = with_whole_slopes(fix_batch(unlist_initializers(inline_functions(ready))))
     ready = raise_opset(ready, min_opset=MIN_OPSET, max_opset=_MAX_OPSET)
-    return name_nodes(lift_constants(expand(ready, known)))
+    return with_few_taps(name_nodes(lift_constants(expand(ready, known))))

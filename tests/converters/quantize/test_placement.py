@@ -138,6 +138,19 @@ def test_a_product_of_two_activations_is_float_in_tflite() -> None:
     assert {"x", "a", "m"} <= {*observed_tensors(view)}  # what either of them needs
 
 
+@pytest.mark.parametrize(("size", "integer"), [(5, True), (7, False)])
+def test_depthwise_over_large_windows_is_float_in_tflite(size: int, *, integer: bool) -> None:
+    weights = {"w": np.random.default_rng(0).normal(size=(4, 1, size, size)), "v": filters()}
+    deep = helper.make_node("Conv", ["x", "w"], ["a"], "deep", group=4, pads=[size // 2] * 4)
+    view = GraphView(graph_of([deep, conv("a", "y", "v")], PLANE, weights))
+    assert "deep" in place(view).nodes
+    placement = place(view, integer_results=True)
+    assert ("deep" in placement.nodes) is integer
+    assert placement.floats == (
+        {} if integer else {"deep": "TFLite has no integer kernel for more than 25 taps"}
+    )
+
+
 @pytest.mark.parametrize(("value", "integer"), [(-1.0, True), (-np.inf, False)])
 def test_a_mask_of_infinities_is_added_in_float(value: float, *, integer: bool) -> None:
     mask = np.zeros(PLANE)
