@@ -73,6 +73,8 @@ class Shelf:
             self._file.seek(offset)
             while size:
                 parts.append(self._file.read(size))
+                if not parts[-1]:
+                    raise OSError("a temporary file is shorter than what was written to it")
                 size -= len(parts[-1])
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -134,7 +136,8 @@ class ShelvedArray:
 
     def read(self, count: int | None = None) -> Array:
         """As any kept array."""
-        shape = (self.shape[0] if count is None else count, *self.shape[1:])
+        rows = self.shape[0]
+        shape = (rows if count is None else min(count, rows), *self.shape[1:])
         size = math.prod(shape) * self.dtype.itemsize
         data = self._shelved.shelf.read(self._shelved.offset, size)
         return np.frombuffer(data, self.dtype).reshape(shape)

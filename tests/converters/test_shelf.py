@@ -121,6 +121,7 @@ def test_kept_arrays(on_shelf: bool) -> None:
     np.testing.assert_array_equal(array.read(), [[1, 1], [1, 4], [2, 5], [3, 6]])
     np.testing.assert_array_equal(array.read(2), [[1, 1], [1, 4]])
     assert array.read(0).shape == (0, 2)
+    assert array.read(9).shape == (4, 2)
     assert not other.read().any()
     assert (array.shape, array.dtype.name) == ((4, 2), "float32")
 
@@ -140,6 +141,14 @@ def test_rows_that_do_not_fit(rows: np.ndarray, start: int, on_shelf: bool) -> N
     array = kept((4, 2), "float32", Shelf() if on_shelf else None)
     with pytest.raises(ValueError, match="rows that do not fit"):
         array.write(rows, start)
+
+
+def test_a_file_that_was_cut_off() -> None:
+    shelf = Shelf()
+    shelved = shelf.put(b"0123456789")
+    shelf._file.truncate(4)
+    with pytest.raises(OSError, match="shorter than what was written"):
+        shelved.read()
 
 
 def test_arrays_that_are_read_later() -> None:

@@ -239,10 +239,18 @@ def _with_islands(draft: _Draft, aims: Aims, inputs: Inputs, progress: Progress)
         return draft
     meter = noise_meter(draft.graph, islice(inputs(), RANKING_SAMPLES))
     scales = _scales(draft, placement, aims)
-    with progress(count_tensors(draft.graph, draft.floats), "ranking tensors", "tensors") as advance:
+    count = count_tensors(draft.graph, draft.floats, integer_results=aims.integer_results)
+    with progress(count, "ranking tensors", "tensors") as advance:
         extra = MAX_EXTRA if aims.on_cpu and not aims.integer_results else 0.0
         found = choose_islands(
-            draft.graph, draft.floats, scales, meter, aims.float_share, advance, max_extra=extra
+            draft.graph,
+            draft.floats,
+            scales,
+            meter,
+            aims.float_share,
+            advance,
+            max_extra=extra,
+            integer_results=aims.integer_results,
         )
     if not found.gains:
         return draft

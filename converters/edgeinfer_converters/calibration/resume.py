@@ -56,7 +56,7 @@ class Resumable:
     def begin(self, restore: Restore) -> int:
         """How many samples are known already, after `restore` was given what is known of them.
 
-        `restore` raises ValueError for what it cannot take; then it must be as it was before.
+        `restore` raises ValueError for what it cannot take; then it must be as if it had seen nothing.
         """
         self._rest = iter(self._samples)
         saved = self._load()

@@ -31,7 +31,8 @@ def count_macs(model: onnx.ModelProto) -> dict[str, int]:
 def macs_of(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int | None:
     """The MACs of one node; None where it is no product, or its shapes are not known."""
     count = COUNTS.get(node.op_type)
-    if count is None or not all(name in shapes for name in (*node.input[:2], node.output[0])):
+    results = [name for name in node.output[:1] if name]  # a recurrent layer may have its last state alone
+    if count is None or not all(name in shapes for name in (*node.input[:2], *results)):
         return None
     return count(node, shapes)
 

@@ -59,13 +59,15 @@ def choose_islands(
     progress: Callable[[int], None],
     *,
     max_extra: float = 0.0,
+    integer_results: bool = False,
 ) -> Islands:
     """The operators that should be float besides `floats`, with `max_share` of the multiply-accumulates
-    in float at most, and inputs in two parts for `max_extra` of them on top. `progress` is called with 1
-    after each of `count_tensors`."""
+    in float at most, and inputs in two parts for `max_extra` of them on top. What can be nothing but float
+    does not count. `progress` is called with 1 after each of `count_tensors`. `integer_results`: see `place`.
+    """
     view = GraphView(model)
     macs = count_macs(model)
-    placement = place(view, floats)
+    placement = place(view, floats, integer_results=integer_results)
     whole = meter.of(scales)
     groups = placement.groups()
     alone = meter.of_each([{name: scales[name] for name in members} for members in groups.values()])
@@ -74,15 +76,15 @@ def choose_islands(
         gains[leader] = noise / whole if whole else 0.0
         progress(1)
     total = sum(macs.values())
-    budget = max_share * total - sum(macs.get(name, 0) for name in placement.floats)
+    budget = max_share * total - sum(macs.get(name, 0) for name in floats)
     # What is good already gains nothing by it, and may lose.
     takers = _takers(view, placement, gains, macs, max_extra * total) if whole > NOISY else {}
     return _greedy(view, placement, takers, gains, macs, budget)
 
 
-def count_tensors(model: onnx.ModelProto, floats: frozenset[str]) -> int:
+def count_tensors(model: onnx.ModelProto, floats: frozenset[str], *, integer_results: bool = False) -> int:
     """How many tensors `choose_islands` measures."""
-    return len(place(GraphView(model), floats).groups())
+    return len(place(GraphView(model), floats, integer_results=integer_results).groups())
 
 
 def _takers(

@@ -142,6 +142,8 @@ def _float_products(
 
 def _slow_in_tflite(node: onnx.NodeProto, view: GraphView) -> str | None:
     """Why XNNPACK computes a product faster in float: it has no integer kernel for it."""
+    if node.input[0] in view.initializers:
+        return "TFLite has no integer kernel for a constant times an activation"
     if weight_input(node, view) is None:
         return "TFLite multiplies two activations faster in float"
     if is_depthwise(node, view) and math.prod(view.shapes[node.input[1]][2:]) > MOST_TAPS:

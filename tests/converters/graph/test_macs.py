@@ -58,6 +58,11 @@ def test_recurrent_layers(kind: str, gates: int, directions: int) -> None:
     assert count_macs(single(node, [7, 2, 3], weights, 4)) == {"r": 7 * 2 * directions * gates * 5 * (3 + 5)}
 
 
+def test_a_recurrent_layer_with_nothing_but_its_last_state() -> None:
+    node = helper.make_node("GRU", ["x", "w", "r"], ["", "y"], "g", hidden_size=4)
+    assert count_macs(single(node, [5, 1, 3], {"w": (1, 12, 3), "r": (1, 12, 4)}, 3)) == {"g": 5 * 12 * 7}
+
+
 def test_a_graph_that_multiplies_nothing() -> None:
     assert count_macs(doubler()) == {}
 

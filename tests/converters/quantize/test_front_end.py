@@ -167,6 +167,56 @@ def test_a_spectrum_that_is_an_output_or_read_as_it_is() -> None:
     assert front_end(GraphView(graph)) == frozenset()
 
 
+def test_squares_alone_are_no_spectrum() -> None:
+    """Polynomials as activations, and distances to centres."""
+    nodes = [
+        node("MatMul", "x", "lowpass", "a"),
+        node("Mul", "a", "a", "b"),
+        node("MatMul", "b", "lowpass", "c"),
+        node("Mul", "c", "c", "d"),
+        node("Sub", "d", "window", "e"),
+        node("Pow", "e", "two", "f"),
+        node("Neg", "f", "g"),
+        node("Exp", "g", "h"),
+        node("MatMul", "h", "narrow", "y"),
+    ]
+    weights = {name: WEIGHTS[name] for name in ("lowpass", "window")}
+    weights |= {"two": np.array(2.0), "narrow": WEIGHTS["cos"][:, :4]}
+    graph = graph_of(nodes, (1, FRAMES, 4), weights, shape=(1, FRAMES, LENGTH))
+    assert front_end(GraphView(graph)) == frozenset()
+
+
+def test_roots_by_powers() -> None:
+    """As BirdNET has them; an exponent above one is no root."""
+    for exponent, found in ((0.23, {"bands"}), (1.5, set())):
+        nodes = [
+            node("MatMul", "x", "lowpass_12", "bands"),
+            node("Mul", "bands", "bands", "power"),
+            node("Pow", "power", "exponent", "logs"),
+            *BEHIND,
+        ]
+        used = {name for one in nodes for name in one.input}
+        weights = {name: value for name, value in WEIGHTS.items() if name in used}
+        weights |= {"lowpass_12": WEIGHTS["lowpass"][:, :BANDS], "exponent": np.array(exponent)}
+        graph = graph_of(nodes, (1, FRAMES, 4), weights, shape=(1, FRAMES, LENGTH))
+        assert front_end(GraphView(graph)) == found
+
+
+def test_recurrent_layers_count_as_the_network() -> None:
+    nodes = [
+        *magnitudes("x"),
+        node("Transpose", "logs", "steps", perm=[1, 0, 2]),
+        helper.make_node("GRU", ["steps", "gw", "gr"], ["", "state"], "gru", hidden_size=64),
+        node("MatMul", "state", "small", "y"),
+    ]
+    used = {name for one in nodes for name in one.input}
+    weights = {name: value for name, value in WEIGHTS.items() if name in used}
+    weights |= {"gw": RNG.normal(size=(1, 192, BANDS)), "gr": RNG.normal(size=(1, 192, 64))}
+    weights["small"] = RNG.normal(size=(64, 4))
+    graph = graph_of(nodes, (1, 1, 4), weights, shape=(1, FRAMES, LENGTH))
+    assert front_end(GraphView(graph)) == {"real", "imaginary", "bands"}
+
+
 def test_what_is_little_else_stays_integer() -> None:
     """A filter bank with one small layer behind it is the network."""
     nodes = [*magnitudes("x"), node("MatMul", "logs", "small", "y")]

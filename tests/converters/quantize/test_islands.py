@@ -21,6 +21,7 @@ from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.quantize.static import quantize_int8
 from tests.fixtures.graphs import (
     GRAPHS,
+    PLANE,
     bottlenecks,
     clipped,
     conv,
@@ -198,3 +199,30 @@ def test_the_runtime_keeps_what_the_share_promises(clamp: str) -> None:
     mixed = quantize_int8(rows.model, ranges, U8, exclude=found.nodes | moves)
     assert ("small" in found.float_results) == (clamp == "Sigmoid")
     assert integer_share(mixed).share >= 0.98
+
+
+def attention() -> onnx.ModelProto:
+    """Two convolutions around a product of two activations."""
+    nodes = [
+        conv("x", "a"),
+        helper.make_node("Transpose", ["a"], ["t"], "t", perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["a", "t"], ["m"], "m"),
+        conv("m", "y", "v"),
+    ]
+    return graph_of(nodes, PLANE, {"w": filters(), "v": filters(seed=1)})
+
+
+def test_what_can_be_nothing_but_float_does_not_count() -> None:
+    """TFLite's products of two activations: the share is for what could be integer."""
+    model = attention()
+    view = GraphView(model)
+    placement = place(view, integer_results=True)
+    assert "m" in placement.floats
+    scales = choose_scales(view, placement, ranges_of(model), FORM, "mse")
+    meter = noise_meter(model, samples_of(model, 4))
+    seen: list[int] = []
+    macs = count_macs(model)
+    share = macs["conv_a"] / sum(macs.values()) + 0.001
+    found = choose_islands(model, frozenset(), scales, meter, share, seen.append, integer_results=True)
+    assert found.nodes & {"conv_a", "conv_y"}
+    assert sum(seen) == count_tensors(model, frozenset(), integer_results=True) == len(placement.groups())

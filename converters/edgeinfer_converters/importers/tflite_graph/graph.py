@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 
 import onnx
 from onnx import helper
@@ -47,12 +46,15 @@ def import_graph(data: bytes) -> onnx.ModelProto:
         raise ModelError("the model is quantized already", hint="it is packed as it is: --format tflite")
     _refuse_open_sizes(model)
     assembly, faults = _written(model)
+    unsettled = ""
     if faults and model.is_open:
-        with suppress(ModelError):  # what LiteRT cannot run has other faults, which are named below
+        try:
             model = settle(model, data)
             assembly, faults = _written(model)
+        except ModelError as error:
+            unsettled = f"; its sizes were not to be learnt from a run: {error.message}"
     if faults:
-        raise _no_equals(model, faults)
+        raise _no_equals(model, faults, unsettled)
     try:
         return _checked(_assembled(model, assembly))
     except NoEqualError as error:
@@ -108,7 +110,7 @@ def _refuse(_: Step) -> None:
     raise NoEqualError("ONNX has nothing like it, or this version does not know it")
 
 
-def _no_equals(model: FlatModel, faults: list[tuple[Operator, str]]) -> ModelError:
+def _no_equals(model: FlatModel, faults: list[tuple[Operator, str]], unsettled: str) -> ModelError:
     own = {operator.number: operator for operator in model.operators}
     named = [
         f"{operator.kind} (`{', '.join(model.tensors[index].name for index in operator.outputs)}`): {reason}"
@@ -117,7 +119,7 @@ def _no_equals(model: FlatModel, faults: list[tuple[Operator, str]]) -> ModelErr
     if len(faults) > MAX_NAMED:
         named.append(f"and {len(faults) - MAX_NAMED} more")
     return ModelError(
-        f"operators without an equal in ONNX: {'; '.join(named)}",
+        f"operators without an equal in ONNX: {'; '.join(named)}{unsettled}",
         hint="--format tflite packs the model as it is",
     )
 

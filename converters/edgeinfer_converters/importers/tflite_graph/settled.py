@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +15,14 @@ from edgeinfer.frames import Array
 from edgeinfer.tflite.inspect import check_loadable
 from edgeinfer_converters.importers.tflite_graph.flatbuffer import DTYPES, read_flatbuffer
 from edgeinfer_converters.importers.tflite_graph.parts import OPEN, FlatModel, Operator, Tensor
+from edgeinfer_converters.importers.tflite_graph.table import CONVERTERS
 
 MAX_VALUES = 2**22
 """Numbers that are computed of sizes and become constants, all together."""
 
 _SIZED_BY: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("FILL", "SPLIT", "TRANSPOSE_CONV"), (0,)),
+    **dict.fromkeys(("ARG_MAX", "ARG_MIN"), (1,)),
     **dict.fromkeys(("BROADCAST_TO", "EXPAND_DIMS", "MEAN", "MIRROR_PAD", "ONE_HOT", "PAD", "PADV2"), (1,)),
     **dict.fromkeys(("REDUCE_ALL", "REDUCE_ANY", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"), (1,)),
     **dict.fromkeys(("RESHAPE", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "RFFT2D"), (1,)),
@@ -30,14 +32,13 @@ _SIZED_BY: Mapping[str, tuple[int, ...]] = {
     "STRIDED_SLICE": (1, 2, 3),
 }
 """The inputs whose values, and not only their shapes, decide what size an operator's result has."""
-_SIZED_BY_DATA = frozenset({"CALL_ONCE", "IF", "UNIQUE", "WHERE", "WHILE"})
 
 
 def settle(model: FlatModel, data: bytes) -> FlatModel:
     """The model with the sizes that it has for a batch of one; what follows from sizes alone is constant.
 
-    LiteRT runs the model once, in a child process, and is asked. What a size depends on the data for stays
-    open. Raises ModelError where LiteRT cannot run the model, MissingRuntimeError.
+    LiteRT runs the model once, in a child process, and is asked. What a size depends on the data for, or on
+    an operator that is not known here, stays open. Raises ModelError where LiteRT cannot run the model.
     """
     found = in_child(f"{__name__}:sizes_and_values", data)
     shapes = {int(index): tuple(shape) for index, shape in found["shapes"].items()}
@@ -69,12 +70,15 @@ def sizes_and_values(data: bytes) -> dict[str, dict[int, list[Any]]]:
             experimental_op_resolver_type=resolver,
             experimental_preserve_all_tensors=True,
         )
+        for index in model.inputs:
+            if model.tensors[index].shape[:1] == (OPEN,):
+                interpreter.resize_tensor_input(index, [1, *model.tensors[index].static[1:]])
         interpreter.allocate_tensors()
         for one in interpreter.get_input_details():
             interpreter.set_tensor(one["index"], np.zeros(one["shape"], one["dtype"]))
         interpreter.invoke()
         details = {one["index"]: one for one in interpreter.get_tensor_details()}
-        values = {index: interpreter.get_tensor(index) for index in sorted(of_sizes)}
+        values = {index: _value(interpreter, details[index]) for index in sorted(of_sizes)}
     except (RuntimeError, ValueError, TypeError) as error:
         raise ModelError(f"LiteRT could not run the model: {error}") from error
     if sum(value.size for value in values.values()) > MAX_VALUES:
@@ -84,6 +88,14 @@ def sizes_and_values(data: bytes) -> dict[str, dict[int, list[Any]]]:
         "shapes": {index: details[index]["shape"].tolist() for index in sorted(computed - of_data)},
         "values": {index: value.reshape(-1).tolist() for index, value in values.items()},
     }
+
+
+def _value(interpreter: Any, detail: Mapping[str, Any]) -> Array:
+    # The interpreter has no memory to show for a tensor without numbers.
+    if 0 in detail["shape"]:
+        return np.zeros(detail["shape"], detail["dtype"])
+    value: Array = interpreter.get_tensor(detail["index"])
+    return value
 
 
 def _settled(tensor: Tensor, shapes: Mapping[int, tuple[int, ...]], values: Mapping[int, Any]) -> Tensor:
@@ -103,30 +115,20 @@ def _origins(model: FlatModel) -> tuple[set[int], set[int]]:
     """Tensors whose sizes depend on the data, and those whose values follow from fixed sizes alone."""
     of_data: set[int] = set()
     of_sizes: set[int] = set()
-    computed = {*model.inputs, *itertools.chain.from_iterable(one.outputs for one in model.operators)}
+    known = {tensor.index for tensor in model.tensors if tensor.data is not None}
     for operator in model.operators:
-        inputs = [index for index in operator.inputs if index != OPEN]
-        if of_data.intersection(inputs) or _is_sized_by_data(operator, computed - of_sizes):
+        inputs = {index for index in operator.inputs if index != OPEN}
+        # What is not known may be anything: random, or as large as its data say.
+        if operator.kind not in CONVERTERS or of_data & inputs or not _sized_by(operator) <= known | of_sizes:
             of_data.update(operator.outputs)
-        elif _follows_from_sizes(operator, inputs, of_sizes, computed):
-            of_sizes.update(_numbers(model, operator.outputs))
+        elif inputs and inputs <= known:
+            known.update(operator.outputs)
+        elif operator.kind in ("SHAPE", "RANK") or (of_sizes & inputs and inputs <= known | of_sizes):
+            of_sizes.update(index for index in operator.outputs if model.tensors[index].kind in DTYPES)
     return of_data, of_sizes
 
 
-def _is_sized_by_data(operator: Operator, unknown: set[int]) -> bool:
-    if operator.kind in _SIZED_BY_DATA or operator.kind.startswith("custom "):
-        return True
-    places = (place for place in _SIZED_BY.get(operator.kind, ()) if place < len(operator.inputs))
-    return any(operator.inputs[place] in unknown for place in places)
-
-
-def _follows_from_sizes(
-    operator: Operator, inputs: list[int], of_sizes: set[int], computed: set[int]
-) -> bool:
-    if operator.kind in ("SHAPE", "RANK"):
-        return True
-    return bool(of_sizes.intersection(inputs)) and not (computed - of_sizes).intersection(inputs)
-
-
-def _numbers(model: FlatModel, outputs: Iterable[int]) -> Iterable[int]:
-    return (index for index in outputs if model.tensors[index].kind in DTYPES)
+def _sized_by(operator: Operator) -> set[int]:
+    """The inputs whose values decide what size the results have."""
+    places = _SIZED_BY.get(operator.kind, ())
+    return {operator.inputs[place] for place in places if place < len(operator.inputs)} - {OPEN}

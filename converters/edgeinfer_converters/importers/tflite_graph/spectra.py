@@ -28,24 +28,13 @@ MAX_LENGTH = 2**16
 MAX_DIRECT = 1024
 """The longest frame whose whole spectrum is one product: its two matrices have 4 MB then."""
 
+MAX_ALONE = 2048
+"""The longest frame whose real part alone is one product: it may become one with a filter bank behind it."""
+
 _COMPLEX = "COMPLEX64"
-_MOVES = frozenset(
-    {
-        "CONCATENATION",
-        "EXPAND_DIMS",
-        "GATHER",
-        "PACK",
-        "RESHAPE",
-        "REVERSE_V2",
-        "SLICE",
-        "SPLIT",
-        "SPLIT_V",
-        "SQUEEZE",
-        "STRIDED_SLICE",
-        "TRANSPOSE",
-        "UNPACK",
-    }
-)
+_MOVES = frozenset({"EXPAND_DIMS", "RESHAPE", "SLICE", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE"})
+"""What LiteRT does with complex numbers, besides arithmetic."""
+
 _PARTS = {"CAST": ("REAL", 0), "IMAG": ("IMAG", 1), "REAL": ("REAL", 0)}
 """What takes one part of a complex tensor; a cast drops the imaginary one."""
 
@@ -132,13 +121,13 @@ def real_transform(step: Step) -> None:
         source = step.emit("Slice", source, *(step.constant([one]) for one in (0, length, tensor.rank - 1)))
         width = length
     count = len(step.operator.outputs)
-    if count == 1 or length <= MAX_DIRECT:
+    if length <= (MAX_ALONE if count == 1 else MAX_DIRECT):
         matrices = _transform(length, width, length // 2 + 1)[:count]
         parts = [step.emit("MatMul", source, step.constant(matrix, "float32")) for matrix in matrices]
     else:
         parts = _in_two_steps(step, source, width, length)
-    for place, name in enumerate(parts):
-        step.write(name, place)
+    for place in range(count):
+        step.write(parts[place], place)
 
 
 def _length(step: Step) -> int:

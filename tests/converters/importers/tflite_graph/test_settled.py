@@ -103,6 +103,60 @@ def test_sizes_that_depend_on_the_data_stay_open() -> None:
     assert [one.kind for one in model.operators].count("SHAPE") == 1
 
 
+@pytest.mark.parametrize("kind", ["RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM"])
+def test_random_numbers_are_not_frozen(kind: str) -> None:
+    writer = Writer()
+    name = writer.input(1, 4, signature=(OPEN, 4))
+    sizes = writer.operator("SHAPE", [name], options("Shape", outType=2), dtype="int32")
+    noise = writer.operator(kind, [sizes], options("Random"))
+    writer.finish(writer.operator("ADD", [name, noise], options("Add")))
+    with pytest.raises(ModelError, match=kind):
+        import_graph(opened(writer))
+
+
+def test_an_axis_that_is_given_while_the_model_runs() -> None:
+    writer = Writer()
+    name, axis = writer.input(2, 3, signature=(OPEN, 3)), writer.input(1, dtype="int32")
+    place = writer.operator("ARG_MAX", [name, axis], options("ArgMax", outputType=2), dtype="int32")
+    sizes = writer.operator("SHAPE", [place], options("Shape", outType=2), dtype="int32")
+    writer.finish(sizes)
+    assert sizes not in sizes_and_values(opened(writer))["values"]
+
+
+def test_values_without_numbers() -> None:
+    """The sizes in front of the axis that is framed: there are none."""
+    writer = Writer()
+    name = writer.input(1, 4, signature=(OPEN, 4))
+    sizes = writer.operator("SHAPE", [name], options("Shape", outType=2), dtype="int32")
+    none = writer.operator("SLICE", [sizes, writer.whole(0), writer.whole(0)], dtype="int32")
+    shape = writer.operator("CONCATENATION", [none, sizes], options("Concatenation"), dtype="int32")
+    length = writer.operator("SLICE", [sizes, writer.whole(1), writer.whole(1)], dtype="int32")
+    scalar = writer.operator("RESHAPE", [length, writer.constant(np.zeros(0), "int32")], dtype="int32")
+    counted = writer.operator(
+        "RANGE", [writer.constant(0, "int32"), scalar, writer.constant(1, "int32")], dtype="int32"
+    )
+    gathered = writer.operator("GATHER", [name, counted], options("Gather", axis=1))
+    writer.finish(writer.operator("RESHAPE", [gathered, shape]))
+    agree(opened(writer))
+
+
+def test_a_batch_of_one_whatever_the_file_begins_with() -> None:
+    writer = Writer()
+    name = writer.input(8, 24, signature=(OPEN, 24))
+    writer.finish(writer.operator("RELU", [frames(writer, name)]))
+    data = opened(writer)
+    assert settle(read_flatbuffer(data), data).tensors[name].shape == (1, 24)
+
+
+def test_why_sizes_were_not_learnt_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ModelError("it took too long")
+
+    monkeypatch.setattr("edgeinfer_converters.importers.tflite_graph.graph.settle", fails)
+    with pytest.raises(ModelError, match=r"RANGE .*not to be learnt from a run: it took too long"):
+        import_graph(framed())
+
+
 def test_too_many_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settled, "MAX_VALUES", 10)
     with pytest.raises(ModelError, match="more than 10 numbers follow from the model's sizes"):

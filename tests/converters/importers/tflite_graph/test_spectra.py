@@ -35,7 +35,7 @@ def test_frames_of_another_length(width: int, length: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["REAL", "IMAG", "CAST"])
-@pytest.mark.parametrize("length", [16, 2048])
+@pytest.mark.parametrize("length", [16, 2048, 4096])
 def test_parts(kind: str, length: int) -> None:
     writer = Writer()
     name = transformed(writer, 2, 1, length)
@@ -61,6 +61,14 @@ def test_one_part_of_long_frames_is_one_product() -> None:
     name = transformed(writer, 2, 1, 2048)
     graph = import_graph(writer.finish(writer.operator("REAL", [name]))).graph
     assert [node.op_type for node in graph.node if node.op_type != "Identity"] == ["MatMul"]
+
+
+def test_the_longest_frames_take_little_memory() -> None:
+    """A small file must not ask for gigabytes, whatever part of the spectrum is read."""
+    writer = Writer()
+    name = transformed(writer, 1, 1, 2**16)
+    graph = import_graph(writer.finish(writer.operator("REAL", [name]))).graph
+    assert sum(len(one.raw_data) for one in graph.initializer) < 4_000_000
 
 
 @pytest.mark.parametrize(
