@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import onnx
@@ -12,7 +14,7 @@ from edgeinfer.frames import Array
 from edgeinfer.profile import Integer
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize.affine import Affine
-from edgeinfer_converters.quantize.columns import columns_of
+from edgeinfer_converters.quantize.columns import Columns, columns_of
 from edgeinfer_converters.quantize.execution import single_threaded
 from edgeinfer_converters.quantize.fitting import fit_weights
 from edgeinfer_converters.quantize.hessian import Gram
@@ -25,6 +27,9 @@ from edgeinfer_converters.quantize.weights import (
     quantize_weights,
     smallest_weight_scales,
 )
+
+_LARGE_BYTES = 16_000_000
+"""Of a Gram matrix: two such at a time would need hundreds of megabytes."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,10 @@ def fit_products(
     """Those of `nodes` that are products with constant weights, by name.
 
     `scales` are of their inputs. Where `grams` has a product's Gram matrix its weights are rounded so that
-    its output changes least, elsewhere to the nearest integer. Two threads work on it.
+    its output changes least, elsewhere to the nearest integer. Two threads work on it, one at a time on what
+    is large.
     """
+    alone = Lock()
     columns = columns_of(view)
     bound = REDUCED_BOUND if integer.reduce_range else FULL_BOUND
 
@@ -60,9 +67,10 @@ def fit_products(
         name = node.name
         if name not in grams or name not in columns:
             return FittedProduct(quantize_weights(values, axis, bound=bound, smallest_scales=floor), bias)
-        weights, change = fit_weights(
-            node, values, columns[name], grams[name], axis=axis, bound=bound, smallest_scales=floor
-        )
+        with alone if _gram_bytes(columns[name]) > _LARGE_BYTES else nullcontext():
+            weights, change = fit_weights(
+                node, values, columns[name], grams[name], axis=axis, bound=bound, smallest_scales=floor
+            )
         return FittedProduct(weights, None if bias is None else bias + change)
 
     products = [
@@ -72,6 +80,10 @@ def fit_products(
     ]
     with single_threaded():
         return dict(zip([node.name for node in products], each(fitted, products), strict=True))
+
+
+def _gram_bytes(columns: Columns) -> int:
+    return 8 * columns.groups * columns.blocks * columns.width**2
 
 
 def _bias(node: onnx.NodeProto, view: GraphView) -> Array | None:

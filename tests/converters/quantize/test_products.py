@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from threading import Lock
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,6 +15,7 @@ from edgeinfer_converters.graph.biases import add_biases
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.quantize import threads
 from edgeinfer_converters.quantize.affine import activation_form
+from edgeinfer_converters.quantize.fitting import fit_weights
 from edgeinfer_converters.quantize.operators import PRODUCTS
 from edgeinfer_converters.quantize.placement import place
 from edgeinfer_converters.quantize.products import FittedProduct, fit_products
@@ -79,3 +84,29 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert one.bias is not None
         assert found[1][name].bias is not None
         np.testing.assert_array_equal(one.bias, found[1][name].bias)
+
+
+@pytest.mark.parametrize(("large", "together"), [(0, 1), (10**9, 2)])
+def test_large_matrices_are_worked_on_one_at_a_time(
+    large: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most = 0, 0
+    lock = Lock()
+
+    def watched(*given: Any, **more: Any) -> Any:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.05)  # for the other thread to begin, if it may
+        try:
+            return fit_weights(*given, **more)
+        finally:
+            with lock:
+                running -= 1
+
+    monkeypatch.setattr("edgeinfer_converters.quantize.products.fit_weights", watched)
+    monkeypatch.setattr("edgeinfer_converters.quantize.products._LARGE_BYTES", large)
+    monkeypatch.setattr(threads, "_cores", lambda: 2)
+    assert len(fitted("classifier")) == 3
+    assert most == together
