@@ -50,6 +50,11 @@ class Candidate:
     float_share: float = 0.0
     for_accuracy: bool = False
 
+    @property
+    def title(self) -> str:
+        """What it is called beside others: mixed ones differ in how much they leave float."""
+        return f"{self.precision} ({self.float_share:.0%} float)" if self.float_share else self.precision
+
 
 @dataclass(frozen=True)
 class Plan:

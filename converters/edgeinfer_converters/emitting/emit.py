@@ -98,7 +98,7 @@ def emit_best(workshop: Workshop, plan: Plan) -> Outcome:
             _hold_budget(emitted, workshop.max_drop)
             decisions.append(Decision(what="precision", choice=candidate.precision, reason=candidate.reason))
             return Outcome(emitted, tuple(rejected), (*decisions, *emitted.decisions))
-        decisions.append(Decision(what="passed over", choice=candidate.precision, reason=fault.reason))
+        decisions.append(Decision(what="passed over", choice=candidate.title, reason=fault.reason))
         rejected.append(emitted)
 
 
@@ -107,7 +107,7 @@ def _emit(workshop: Workshop, candidate: Candidate) -> EmittedModel:
     give_back()
     options = workshop.options
     samples = track(
-        workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.precision}"
+        workshop.data.verification, workshop.data.verification_count, f"verifying {candidate.title}"
     )
     with made.file.open(options) as converted:
         if workshop.prepared is None:
@@ -143,7 +143,7 @@ class _Converted:
 def _converted(workshop: Workshop, candidate: Candidate) -> _Converted:
     if workshop.prepared is None:
         return _Converted(ModelFile(workshop.source.data, workshop.source.model_format))
-    announce(f"emitting {candidate.precision}")
+    announce(f"emitting {candidate.title}")
     if candidate.precision in ("int8", "mixed"):
         made = workshop.int8(candidate.float_share)
         decisions = tuple(

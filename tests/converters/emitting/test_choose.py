@@ -11,6 +11,7 @@ from edgeinfer.profile import Cpu, Profile, load_profile, profile_names
 from edgeinfer.strict import replace
 from edgeinfer_converters.emitting.choose import (
     MIXED_SHARES,
+    Candidate,
     Format,
     Plan,
     Precision,
@@ -209,3 +210,13 @@ def test_the_same_instruction_set(architecture: str, features: set[str], *, same
 def test_one_of_several_features_is_enough_but_needed(features: set[str], *, same: bool) -> None:
     host = Host(architecture="x86_64", features=frozenset(features))
     assert same_instruction_set(host, load_profile("x86-64-vnni")) is same
+
+
+def test_mixed_candidates_are_told_apart() -> None:
+    """Both may be passed over, each for its own reason."""
+    shares = (0.05, 0.2)
+    assert [Candidate("mixed", "why", share).title for share in shares] == [
+        "mixed (5% float)",
+        "mixed (20% float)",
+    ]
+    assert Candidate("int8", "why").title == "int8"
