@@ -25,13 +25,14 @@ from edgeinfer_converters.importers.tflite_graph.parts import (
 from edgeinfer_converters.importers.tflite_graph.step import Step
 
 MAX_LENGTH = 2**16
+"""Numbers of a frame."""
+
 MAX_DIRECT = 1024
 """The longest frame whose whole spectrum is one product: its two matrices have 4 MB then."""
 
 MAX_ALONE = 2048
 """The longest frame whose real part alone is one product: it may become one with a filter bank behind it."""
 
-_COMPLEX = "COMPLEX64"
 _MOVES = frozenset({"EXPAND_DIMS", "RESHAPE", "SLICE", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE"})
 """What LiteRT does with complex numbers, besides arithmetic."""
 

@@ -113,8 +113,8 @@ def test_arithmetic_with_complex_numbers_has_no_equal() -> None:
 
 
 @pytest.mark.parametrize("size", [3, 12])
-def test_lengths_that_are_no_powers_of_two_in_two_steps(size: int) -> None:
-    """numpy's transform of 64 numbers a frame times `size`: the factors may be unequal."""
+def test_the_matrices_are_those_of_numpys_transform(size: int) -> None:
+    """Of any length, though LiteRT knows powers of two alone."""
     length = 64 * size
     turns = spectra._transform(length, length, length // 2 + 1)
     frames = np.random.default_rng(1).normal(size=(2, length))
