@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
@@ -80,8 +82,22 @@ class Shelf:
 
     def _write(self, view: memoryview, offset: int) -> None:
         self._file.seek(offset)
-        while view.nbytes:
-            view = view[self._file.write(view) :]  # a single call writes 2 GB at most
+        with told_where():
+            while view.nbytes:
+                view = view[self._file.write(view) :]  # a single call writes 2 GB at most
+
+
+@contextmanager
+def told_where() -> Iterator[None]:
+    """Let an OSError for want of room name the folder of temporary files: nobody chose it in this program."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EDQUOT, errno.EFBIG, errno.ENOSPC):
+            raise
+        folder = tempfile.gettempdir()
+        why = f"no room for temporary files in {folder} ({error.strerror}): TMPDIR can name another folder"
+        raise OSError(error.errno, why) from error
 
 
 class KeptArray(Protocol):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeinfer_converters.shelf import ReadLater, Shelf, kept, shelve
+from edgeinfer_converters.shelf import ReadLater, Shelf, kept, shelve, told_where
 
 
 @given(st.lists(st.binary(max_size=100), max_size=8))
@@ -149,6 +152,31 @@ def test_a_file_that_was_cut_off() -> None:
     shelf._file.truncate(4)
     with pytest.raises(OSError, match="shorter than what was written"):
         shelved.read()
+
+
+@pytest.mark.parametrize(("number", "is_told"), [(errno.ENOSPC, True), (errno.EIO, False)])
+def test_a_full_disk_is_told_with_its_folder(
+    number: int, is_told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with (
+        pytest.raises(OSError, match="TMPDIR can name another folder" if is_told else "odd") as caught,
+        told_where(),
+    ):
+        raise OSError(number, "odd")
+    assert caught.value.errno == number
+    assert (str(tmp_path) in str(caught.value)) is is_told
+
+
+def test_what_does_not_fit_on_the_disk() -> None:
+    """A limit of this process alone, which no file may pass."""
+    program = (
+        "import numpy, resource, signal; from edgeinfer_converters.shelf import Shelf; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); Shelf().put(numpy.zeros(1000))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "no room for temporary files in" in done.stderr
 
 
 def test_arrays_that_are_read_later() -> None:

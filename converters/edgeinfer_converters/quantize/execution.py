@@ -19,6 +19,7 @@ from edgeinfer.frames import Array
 from edgeinfer_converters.graph.foreign import RUNTIME_ERRORS, short_reason
 from edgeinfer_converters.graph.operators import PROVIDER
 from edgeinfer_converters.graph.weights import with_initializers
+from edgeinfer_converters.shelf import told_where
 
 APART_BYTES = 8_000_000
 """Weights from which on they reach the runtime through a file: in a model of one piece they would be in
@@ -52,10 +53,11 @@ def open_model(
         return open_session(whole.SerializeToString(deterministic=True), pooled=pooled)
     with TemporaryDirectory(prefix="edgeinfer-") as folder:
         path = Path(folder, "model.onnx")
-        with Path(folder, "weights").open("wb") as stream:
-            light = with_initializers(model, (_apart(one, stream) for one in itertools.chain(held, rest)))
-        held.clear()
-        path.write_bytes(light.SerializeToString(deterministic=True))
+        with told_where():
+            with Path(folder, "weights").open("wb") as stream:
+                light = with_initializers(model, (_apart(one, stream) for one in itertools.chain(held, rest)))
+            held.clear()
+            path.write_bytes(light.SerializeToString(deterministic=True))
         return open_session(str(path), pooled=pooled)  # what it has mapped stays when the files go
 
 
