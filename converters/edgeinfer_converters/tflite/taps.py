@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +26,9 @@ from edgeinfer_converters.quantize.operators import MOST_TAPS, is_depthwise
 def with_few_taps(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the same function, and its float depthwise convolutions of more than MOST_TAPS taps cut
     along an axis where that is enough. Changes the model."""
-    if not any(node.op_type == "Conv" for node in model.graph.node):
-        return model
+    sides = {tensor.name: tensor.dims for tensor in model.graph.initializer}
+    if not any(_could_be_cut(node, sides) for node in model.graph.node):
+        return model  # shapes are for the few models that need them
     view = GraphView(infer_shapes(model))
     cutter = _Cutter(view)
     nodes = [made for node in view.nodes for made in cutter.cut(node)]
@@ -35,6 +36,11 @@ def with_few_taps(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     model.graph.initializer.extend(cutter.initializers)
     return with_nodes(model, nodes)
+
+
+def _could_be_cut(node: onnx.NodeProto, sides: Mapping[str, Sequence[int]]) -> bool:
+    kernel = sides.get(node.input[1], ())[2:] if node.op_type == "Conv" else ()
+    return math.prod(kernel) > MOST_TAPS
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,14 @@ class _Cutter:
         for cut in self._cuts(node, axis):
             parts.append(self._free(f"{node.output[0]}_taps"))
             made += self._part(node, axis, cut, parts[-1], bias=len(parts) == 1)
+        if len(parts) < 2:
+            return [node]
         total = parts[0]
         for other in parts[1:]:
             name = node.output[0] if other is parts[-1] else self._free(f"{node.output[0]}_sum")
             made.append(helper.make_node("Add", [total, other], [name], name))
             total = name
-        return made if len(parts) > 1 else [node]
+        return made
 
     def _axis(self, node: onnx.NodeProto) -> int | None:
         """The axis of the kernel that is cut; None for what stays."""
