@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 import onnx
@@ -15,7 +14,7 @@ from onnx import helper
 from edgeinfer_converters.graph.chained import join_products
 from edgeinfer_converters.graph.naming import name_nodes
 from edgeinfer_converters.graph.shapes import infer_shapes
-from tests.fixtures.graphs import run
+from tests.fixtures.graphs import node, run
 from tests.fixtures.models import model_of
 
 RNG = np.random.default_rng(0)
@@ -32,11 +31,6 @@ CONSTANTS: dict[str, np.ndarray] = {
     "axes": np.array([2]),
     "half": RNG.normal(0, 0.3, (20, 5)),
 }
-
-
-def node(kind: str, *names: str, **attributes: Any) -> onnx.NodeProto:
-    """An operator whose last name is its output's, and its own."""
-    return helper.make_node(kind, names[:-1], names[-1:], names[-1], **attributes)
 
 
 def network(*nodes: onnx.NodeProto, rank: int, outputs: tuple[str, ...] = ("y",)) -> onnx.ModelProto:

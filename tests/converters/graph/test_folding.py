@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from edgeinfer_converters.graph.folding import fold_into_convolutions
 from edgeinfer_converters.graph.naming import name_nodes
 from edgeinfer_converters.graph.shapes import infer_shapes
-from tests.fixtures.graphs import GELU_NUMBERS, gelu, run
+from tests.fixtures.graphs import GELU_NUMBERS, gelu, node, run
 from tests.fixtures.models import model_of
 
 PLANE = (1, 4, 8, 8)
@@ -34,11 +34,6 @@ CONSTANTS = {
     "half": GELU_NUMBERS["half"],
     "deep": np.full((1, 1, 1, 1, 1), 2.0),
 }
-
-
-def node(kind: str, *names: str, **attributes: Any) -> onnx.NodeProto:
-    """An operator whose last name is its output's, and its own."""
-    return helper.make_node(kind, names[:-1], names[-1:], names[-1], **attributes)
 
 
 def network(*nodes: onnx.NodeProto) -> onnx.ModelProto:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -22,13 +23,13 @@ from tests.fixtures.graphs import GELU_NUMBERS, conv, filters, gelu, graph_of, h
 VALUES = np.linspace(-8, 8, 401).astype(np.float32)
 
 
-def behind(*nodes: object) -> Activation:
+def behind(*nodes: onnx.NodeProto) -> Activation:
     """What is found behind the first convolution of a graph with these nodes after it."""
     weights = {"w": filters(), "v": filters(seed=1), "low": np.array(0.0), "high": np.array(6.0)}
     weights |= {"three": np.array(3.0), **GELU_NUMBERS}
-    used = {name for node in nodes for name in node.input}  # type: ignore[attr-defined]  # nodes
+    used = {name for node in nodes for name in node.input}
     kept = {name: value for name, value in weights.items() if name == "w" or name in used}
-    model = graph_of([conv("x", "a"), *nodes], (1, 4, 8, 8), kept)  # type: ignore[list-item]  # nodes
+    model = graph_of([conv("x", "a"), *nodes], (1, 4, 8, 8), kept)
     return activation_behind(GraphView(model), "a")
 
 

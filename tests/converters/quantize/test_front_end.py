@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 import pytest
@@ -16,7 +14,7 @@ from edgeinfer_converters.quantize import placement as placing
 from edgeinfer_converters.quantize.front_end import front_end
 from edgeinfer_converters.quantize.placement import place
 from edgeinfer_converters.quantize.static import quantize_int8
-from tests.fixtures.graphs import exact_integer, graph_of, run, sqnr_db
+from tests.fixtures.graphs import exact_integer, graph_of, node, run, sqnr_db
 
 RNG = np.random.default_rng(3)
 FRAMES, LENGTH, BANDS = 40, 32, 12
@@ -31,11 +29,6 @@ WEIGHTS: dict[str, np.ndarray] = {
     "least": np.array(1e-6),
     "lowpass": RNG.normal(0, 0.3, (LENGTH, LENGTH)),
 }
-
-
-def node(kind: str, *names: str, **attributes: Any) -> onnx.NodeProto:
-    """An operator whose last name is its output's, and its own."""
-    return helper.make_node(kind, names[:-1], names[-1:], names[-1], **attributes)
 
 
 def magnitudes(source: str) -> list[onnx.NodeProto]:
