@@ -31,6 +31,8 @@ _REDUCTIONS = frozenset({"ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"})
 def front_end(view: GraphView) -> frozenset[str]:
     """The names of the products between the inputs and the roots or logarithms that alone they lead to."""
     found = _between(view, _leading_to_spectra(view))
+    if not found:
+        return found
     macs = count_macs(view.model)
     part = sum(macs.get(name, 0) for name in found)
     return found if part <= MAX_SHARE * sum(macs.values()) else frozenset()
