@@ -176,6 +176,7 @@ def calibrate(
         ranges = observe(
             graph, _Anew(inputs), total=count, progress=advance, grams=True, checkpoint=checkpoint
         )
+    give_back()
     return Calibration(shelve(serialized(graph)), ranges, divided.gates)
 
 

@@ -28,8 +28,8 @@ from edgeinfer_converters.quantize.weights import (
     smallest_weight_scales,
 )
 
-_LARGE_BYTES = 16_000_000
-"""Of a Gram matrix: two such at a time would need hundreds of megabytes."""
+_LARGE_BYTES = 4_000_000
+"""Of a Gram matrix: rounding holds five times as much, and two threads would hold it twice."""
 
 
 @dataclass(frozen=True)
