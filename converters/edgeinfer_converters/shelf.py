@@ -191,6 +191,16 @@ class ReadLater(Mapping[str, Any]):
         return len(self._readers)
 
 
+def put_aside(arrays: Mapping[str, Array], shelf: Shelf) -> ReadLater:
+    """The same arrays, on a shelf. Raises OSError."""
+    return ReadLater({name: _reader(array, shelf) for name, array in arrays.items()})
+
+
+def _reader(array: Array, shelf: Shelf) -> Callable[[], Array]:
+    shelved, dtype, shape = shelf.put(np.ascontiguousarray(array)), array.dtype, array.shape
+    return lambda: np.frombuffer(shelved.read(), dtype).reshape(shape)
+
+
 def _bytes_of(data: bytes | Array) -> memoryview:
     # An array's bytes through numpy: a memoryview of an empty array cannot be cast.
     return memoryview(data) if isinstance(data, bytes) else data.reshape(-1).view(np.uint8).data

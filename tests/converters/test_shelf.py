@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from edgeinfer_converters.shelf import ReadLater, Shelf, kept, shelve, told_where
+from edgeinfer_converters.shelf import ReadLater, Shelf, kept, put_aside, shelve, told_where
 
 
 @given(st.lists(st.binary(max_size=100), max_size=8))
@@ -192,3 +193,17 @@ def test_arrays_that_are_read_later() -> None:
     assert len(asked) == 2
     with pytest.raises(KeyError):
         arrays["c"]
+
+
+@given(
+    array=hnp.arrays(
+        st.sampled_from(["float32", "float64", "int64", "uint8", "bool", "float16"]),
+        hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4),
+    )
+)
+def test_arrays_that_were_put_aside(array: np.ndarray) -> None:
+    shelf = Shelf()
+    aside = put_aside({"a": array, "b": array.T, "c": array[..., None][..., ::-1]}, shelf)
+    for name, wanted in (("a", array), ("b", array.T), ("c", array[..., None])):
+        assert (aside[name].dtype, aside[name].shape) == (wanted.dtype, wanted.shape)
+        assert np.array_equal(aside[name], wanted, equal_nan=array.dtype.kind == "f")

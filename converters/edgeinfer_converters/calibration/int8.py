@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -30,10 +30,12 @@ from edgeinfer_converters.quantize.equalize import equalize, equalized_tensors
 from edgeinfer_converters.quantize.finite import check_weights
 from edgeinfer_converters.quantize.gates import gate_tensors
 from edgeinfer_converters.quantize.hessian import GramsAround
+from edgeinfer_converters.quantize.histogram import Histogram, merge
 from edgeinfer_converters.quantize.islands import MAX_EXTRA, choose_islands, count_tensors
 from edgeinfer_converters.quantize.noise import noise_meter
 from edgeinfer_converters.quantize.placement import Placement, place
 from edgeinfer_converters.quantize.ranges import Method, Ranges
+from edgeinfer_converters.quantize.reach import NARROW, WIDER, Reach, choose_reach
 from edgeinfer_converters.quantize.refinement import RUNS, refine_ranges
 from edgeinfer_converters.quantize.residual import affordable_streams, choose_streams
 from edgeinfer_converters.quantize.scales import choose_scales
@@ -48,6 +50,13 @@ RANKING_SAMPLES = 4
 
 NOISE_SAMPLES = 4
 """Enough to tell a stream that carries a tenth of the noise from one that carries a hundredth."""
+
+COMPARING_MACS, FEWEST_COMPARED = 60e9, 16
+"""Multiply-accumulates that a run of all samples may take in which ranges are compared, and how many samples
+there must be: from fewer none learns how far others reach."""
+
+FOLDS = 4
+"""Of the samples: ranges are learnt from all but one, and judged on that one."""
 
 REFINING_MACS, FEWEST_REFINING, MOST_REFINING = 8e11, 8, 64
 """Multiply-accumulates that refining ranges may take, a minute or two, and how many samples it looks at."""
@@ -201,6 +210,7 @@ def to_int8(
     give_back()
     draft = _with_islands(draft, aims, inputs, progress)
     draft = _with_streams(draft, aims, inputs)
+    draft = _with_reach(draft, aims, inputs, count, progress)
     if aims.refine:
         draft = _refined(draft, aims, inputs, count, progress)
     give_back()
@@ -286,6 +296,65 @@ def _with_streams(draft: _Draft, aims: Aims, inputs: Inputs) -> _Draft:
     if aims.integer_results:
         return draft.spread(spread_channels(draft.graph, chosen.float_results, channels))
     return draft.in_rows(chosen.float_results)
+
+
+def _with_reach(draft: _Draft, aims: Aims, inputs: Inputs, count: int, progress: Progress) -> _Draft:
+    """Ranges that reach as far as helps on samples that they were not learnt from."""
+    placement = place(GraphView(draft.graph), draft.floats, integer_results=aims.integer_results)
+    most = _comparable(draft.graph, count)
+    if aims.method != "mse" or not placement.nodes or most < FEWEST_COMPARED:
+        return draft
+    graph = draft.graph
+    # What is read in two parts is hardly rounded.
+    finer = {node.input[0] for node in graph.graph.node if node.name in draft.two_part}
+    step = count // most
+    # In turns: samples of a kind often come together.
+    starts = range(0, FOLDS * step, step)
+    folds = [
+        noise_meter(graph, islice(inputs(), start, most * step, len(starts) * step), many=True)
+        for start in starts
+    ]
+    with progress(FOLDS + 1 + len(WIDER), "comparing ranges", "steps") as advance:
+        seen, tried = list[Mapping[str, Histogram]](), list[Reach]()
+        for fold in folds:
+            ranges = observe(graph, fold.samples, total=len(fold.samples), progress=lambda _: None)
+            seen.append(ranges.histograms)
+            advance(1)
+
+        def noise(reach: Reach) -> float:
+            total = 0.0
+            for index, fold in enumerate(folds):
+                others = [one for other, one in enumerate(seen) if other != index]
+                scales = _scales(_reaching(_as_seen(draft, others), reach), placement, aims)
+                total += fold.of({name: one for name, one in scales.items() if name not in finer})
+            tried.append(reach)
+            advance(1)
+            return total
+
+        reach = choose_reach(noise)
+        advance(1 + len(WIDER) - len(tried))
+    if reach == NARROW:
+        return draft
+    why = "less noise on calibration samples that the ranges were not learnt from"
+    how = f"widened by {reach.room - 1:.0%}" if reach.room > 1 else "clip less"
+    return replace(_reaching(draft, reach), reasons=(*draft.reasons, (f"ranges {how}", why)))
+
+
+def _comparable(graph: onnx.ModelProto, count: int) -> int:
+    """How many of `count` samples there is time to compare ranges on."""
+    macs = max(sum(count_macs(graph).values()), 1)
+    return min(affordable(graph, count), max(FEWEST_COMPARED, int(COMPARING_MACS // macs)))
+
+
+def _as_seen(draft: _Draft, histograms: Sequence[Mapping[str, Histogram]]) -> _Draft:
+    """The draft as if calibration had seen no more than this."""
+    merged = {name: merge([one[name] for one in histograms]) for name in histograms[0]}
+    ranges = replace(draft.ranges, histograms={**draft.ranges.histograms, **merged})
+    return replace(draft, ranges=ranges)
+
+
+def _reaching(draft: _Draft, reach: Reach) -> _Draft:
+    return replace(draft, ranges=replace(draft.ranges, reach=reach))
 
 
 def _refined(draft: _Draft, aims: Aims, inputs: Inputs, count: int, progress: Progress) -> _Draft:

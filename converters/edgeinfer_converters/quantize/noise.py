@@ -17,12 +17,13 @@ import onnxruntime
 
 from edgeinfer.frames import Array
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.graph.weights import with_initializers
+from edgeinfer_converters.graph.weights import outlined, with_initializers
 from edgeinfer_converters.quantize.affine import Affine
 from edgeinfer_converters.quantize.emitter import Emitter
-from edgeinfer_converters.quantize.execution import open_session, run_session
+from edgeinfer_converters.quantize.execution import open_model, open_session, run_session
 from edgeinfer_converters.quantize.measured import Point, find_points, with_points
 from edgeinfer_converters.quantize.threads import each
+from edgeinfer_converters.shelf import Shelf, put_aside
 
 GROUPS_AT_ONCE = 8
 """Groups of tensors that one graph measures: to open one takes as long as some runs, and in each run all of
@@ -34,19 +35,22 @@ _LEAST_LOGIT_POWER = 1.0
 
 @dataclass(frozen=True)
 class NoiseMeter:
-    """Measures a float graph's noise on a few samples: power of the error over that of the signal.
+    """Measures a float graph's noise on some samples: power of the error over that of the signal.
 
-    `points`: where, and how much each of them counts. `outputs`: by sample what is there without noise.
+    `points`: where, and how much each of them counts. `outputs`: by sample what is there without noise, by
+    the tensor of each point. `paired`: two samples run at a time.
     """
 
     model: onnx.ModelProto
     samples: Sequence[Mapping[str, Array]]
     points: tuple[Point, ...]
-    outputs: Sequence[Sequence[Array]]
+    outputs: Sequence[Mapping[str, Array]]
+    paired: bool = False
 
     def of(self, scales: Mapping[str, Affine]) -> float:
         """The noise with the tensors of `scales` quantized."""
-        return self._of(_bytes_of(with_rounding(with_points(self.model, self.points), scales)))
+        session = _opened(self.model, with_rounding(_light(self.model, self.points), scales))
+        return self._noise(_run(session, self.samples, paired=self.paired))
 
     def of_each(self, groups: Sequence[Mapping[str, Affine]]) -> Iterator[float]:
         """The noise with each of the groups of tensors quantized."""
@@ -55,8 +59,8 @@ class NoiseMeter:
 
     def _of_some(self, groups: Sequence[Mapping[str, Affine]]) -> Iterator[float]:
         """The same with one graph for all of them."""
-        switched, switches = with_switches(with_points(self.model, self.points), _together(groups))
-        session = open_session(_bytes_of(switched))
+        switched, switches = with_switches(_light(self.model, self.points), _together(groups))
+        session = _opened(self.model, switched)
 
         def noise_of(group: Mapping[str, Affine]) -> float:
             turned = {switch: np.array(name in group) for name, switch in switches.items()}
@@ -76,32 +80,35 @@ class NoiseMeter:
 
     def _of(self, model: bytes) -> float:
         # Of bytes: the graph itself is gone by now.
-        return self._noise(_run(open_session(model), self.samples))
+        return self._noise(_run(open_session(model), self.samples, paired=self.paired))
 
     @cached_property
     def _signals(self) -> Sequence[float]:
         """Of each point over all samples."""
-        return [_signal(values, point) for point, *values in zip(self.points, *self.outputs, strict=True)]
+        return [_signal((found[point.tensor] for found in self.outputs), point) for point in self.points]
 
     def _noise(self, noisy: Iterable[Sequence[Array]]) -> float:
         """The weighted mean over the points of error to signal."""
         errors = [0.0] * len(self.points)
         for wanted, found in zip(self.outputs, noisy, strict=True):
-            for index, pair in enumerate(zip(wanted, found, strict=True)):
-                errors[index] += _error(*pair)
+            for index, (point, values) in enumerate(zip(self.points, found, strict=True)):
+                errors[index] += _error(wanted[point.tensor], values)
         ratios = zip(self.points, errors, self._signals, strict=True)
         whole = sum(point.weight * error / signal for point, error, signal in ratios if signal)
         return whole / sum(point.weight for point in self.points)
 
 
-def _signal(outputs: Sequence[Array], point: Point) -> float:
+def _signal(outputs: Iterable[Array], point: Point) -> float:
     """The power; that of logits around their mean."""
-    wanted = [values[np.isfinite(values)].astype(np.float64) for values in outputs]
-    power = sum(float(np.square(values).sum()) for values in wanted)
+    power, total, count = 0.0, 0.0, 0
+    for values in outputs:
+        wanted = values[np.isfinite(values)].astype(np.float64)
+        power += float(np.square(wanted).sum())
+        total += float(wanted.sum())
+        count += wanted.size
     if not point.is_logit:
         return power
-    count = sum(values.size for values in wanted)
-    mean = sum(float(values.sum()) for values in wanted) / max(count, 1)
+    mean = total / max(count, 1)
     return max(power - count * mean**2, count * _LEAST_LOGIT_POWER)
 
 
@@ -118,19 +125,42 @@ def _bytes_of(model: onnx.ModelProto) -> bytes:
     return data
 
 
-def noise_meter(model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]]) -> NoiseMeter:
-    """A meter for a prepared float graph. The samples and their outputs are kept: take few."""
-    kept = [dict(sample) for sample in samples]
-    return _meter_at(model, kept, find_points(GraphView(model)))
+def noise_meter(
+    model: onnx.ModelProto, samples: Iterable[Mapping[str, Array]], *, many: bool = False
+) -> NoiseMeter:
+    """A meter for a prepared float graph. The samples and their outputs are kept in memory: take few. If they
+    are `many`, they lie on disk, and two run at a time. Raises OSError."""
+    shelf = Shelf() if many else None
+    kept = [_kept(sample, shelf) for sample in samples]
+    return _meter_at(model, kept, find_points(GraphView(model)), shelf)
+
+
+def _kept(arrays: Mapping[str, Array], shelf: Shelf | None) -> Mapping[str, Array]:
+    # Copies: the runtime's own memory comes in larger parts.
+    return {name: one.copy() for name, one in arrays.items()} if shelf is None else put_aside(arrays, shelf)
 
 
 def _meter_at(
-    model: onnx.ModelProto, samples: Sequence[Mapping[str, Array]], points: tuple[Point, ...]
+    model: onnx.ModelProto,
+    samples: Sequence[Mapping[str, Array]],
+    points: tuple[Point, ...],
+    shelf: Shelf | None = None,
 ) -> NoiseMeter:
-    session = open_session(_bytes_of(with_points(model, points)))
-    # Copies: the runtime's own memory comes in larger parts.
-    outputs = [[values.copy() for values in found] for found in _run(session, samples)]
-    return NoiseMeter(model, samples, points, outputs)
+    names = [point.tensor for point in points]
+    found = _run(_opened(model, _light(model, points)), samples, paired=shelf is not None)
+    outputs = [_kept(dict(zip(names, values, strict=True)), shelf) for values in found]
+    return NoiseMeter(model, samples, points, outputs, paired=shelf is not None)
+
+
+def _light(model: onnx.ModelProto, points: tuple[Point, ...]) -> onnx.ModelProto:
+    """The graph with the points as its outputs, and without its weights."""
+    return with_points(outlined(model), points)
+
+
+def _opened(model: onnx.ModelProto, light: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """A session for what was made of a light copy of a graph, with that graph's weights."""
+    weights = {one.name: one for part in (light, model) for one in part.graph.initializer}
+    return open_model(with_initializers(light), weights.values())
 
 
 def with_rounding(model: onnx.ModelProto, scales: Mapping[str, Affine]) -> onnx.ModelProto:
@@ -193,7 +223,11 @@ def _together(groups: Iterable[Mapping[str, Affine]]) -> Mapping[str, Affine]:
 
 
 def _run(
-    session: onnxruntime.InferenceSession, samples: Sequence[Mapping[str, Array]]
+    session: onnxruntime.InferenceSession, samples: Sequence[Mapping[str, Array]], *, paired: bool = False
 ) -> Iterable[Sequence[Array]]:
     names = [value.name for value in session.get_outputs()]
-    return (run_session(session, names, sample, "measuring noise") for sample in samples)
+
+    def found(sample: Mapping[str, Array]) -> Sequence[Array]:
+        return run_session(session, names, sample, "measuring noise")
+
+    return each(found, samples) if paired else map(found, samples)

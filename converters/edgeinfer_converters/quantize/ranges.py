@@ -14,6 +14,7 @@ from edgeinfer_converters.quantize.affine import Affine, Form, affine_of
 from edgeinfer_converters.quantize.extremes import Extremes
 from edgeinfer_converters.quantize.hessian import Gram
 from edgeinfer_converters.quantize.histogram import Histogram
+from edgeinfer_converters.quantize.reach import NARROW, Reach
 
 Method = Literal["entropy", "minmax", "mse", "percentile"]
 Floats = npt.NDArray[np.float64]
@@ -34,6 +35,7 @@ class Ranges:
     `grams`: what the inputs of products looked like, by node name; empty where nobody asked.
     `channels`: the extremes of each channel of the tensors that may get a scale for each.
     `factors`: by which the range that a rule chooses is to be multiplied, by tensor, see `refinement`.
+    `reach`: how far they reach beyond what the rule would choose, see `reach`.
     """
 
     histograms: Mapping[str, Histogram]
@@ -41,12 +43,22 @@ class Ranges:
     grams: Mapping[str, Gram] = field(default_factory=dict)
     channels: Mapping[str, Extremes] = field(default_factory=dict)
     factors: Mapping[str, float] = field(default_factory=dict)
+    reach: Reach = NARROW
 
 
 def choose(
-    histogram: Histogram, form: Form, method: Method = "mse", activation: Activation = IDENTITY
+    histogram: Histogram,
+    form: Form,
+    method: Method = "mse",
+    activation: Activation = IDENTITY,
+    clip_weight: float = 1.0,
 ) -> Affine:
-    """The scale and zero point for a tensor's values, which go through `activation` next."""
+    """The scale and zero point for a tensor's values, which go through `activation` next.
+
+    `clip_weight`: what a clipped value's error counts for `mse`; other rules do not weigh errors.
+    """
+    if method == "mse":
+        return least_squared_error(histogram, form, activation, clip_weight)
     return CHOICES[method](histogram, form, activation)
 
 
@@ -55,32 +67,33 @@ def min_max(histogram: Histogram, form: Form, activation: Activation = IDENTITY)
     return affine_of(histogram.minimum, histogram.maximum, form)
 
 
-def least_squared_error(histogram: Histogram, form: Form, activation: Activation = IDENTITY) -> Affine:
+def least_squared_error(
+    histogram: Histogram, form: Form, activation: Activation = IDENTITY, clip_weight: float = 1.0
+) -> Affine:
     """The range with the least squared error behind `activation`, measured on the histogram.
 
     The bounds are searched in turn, each over a geometric grid below what was seen, since the error
-    of rounding falls and that of clipping grows as a bound shrinks.
+    of rounding falls and that of clipping grows as a bound shrinks. The error of a value that is clipped
+    counts `clip_weight` times.
     """
+
+    def best(bounds: Floats, candidates: list[Affine]) -> float:
+        return _best(centres, counts, candidates, bounds, activation, clip_weight)
+
     used = histogram.counts > 0
     centres, counts = histogram.centres()[used], histogram.counts[used].astype(np.float64)
     low, high = min(histogram.minimum, 0.0), max(histogram.maximum, 0.0)
     if form.symmetric:
         bounds = max(-low, high) * _SHRINK
-        high = _best(
-            centres, counts, [affine_of(-bound, bound, form) for bound in bounds], bounds, activation
-        )
+        high = best(bounds, [affine_of(-bound, bound, form) for bound in bounds])
         return affine_of(-high, high, form)
     for _ in range(_ROUNDS):
         if high > 0:
             bounds = max(histogram.maximum, 0.0) * _SHRINK
-            high = _best(
-                centres, counts, [affine_of(low, bound, form) for bound in bounds], bounds, activation
-            )
+            high = best(bounds, [affine_of(low, bound, form) for bound in bounds])
         if low < 0:
             bounds = min(histogram.minimum, 0.0) * _SHRINK
-            low = _best(
-                centres, counts, [affine_of(bound, high, form) for bound in bounds], bounds, activation
-            )
+            low = best(bounds, [affine_of(bound, high, form) for bound in bounds])
     return affine_of(low, high, form)
 
 
@@ -141,23 +154,36 @@ def _divergence(centres: Floats, counts: Floats, affine: Affine) -> float:
 
 
 def squared_errors(
-    centres: Floats, counts: Floats, candidates: list[Affine], activation: Activation = IDENTITY
+    centres: Floats,
+    counts: Floats,
+    candidates: list[Affine],
+    activation: Activation = IDENTITY,
+    clip_weight: float = 1.0,
 ) -> Floats:
-    """The squared error behind `activation` of each candidate, summed over the values of a histogram."""
+    """The squared error behind `activation` of each candidate, summed over the values of a histogram; that of
+    values which are clipped `clip_weight` times."""
     scales = np.array([one.scale for one in candidates])[:, None]
     zeros = np.array([one.zero_point for one in candidates])[:, None]
     form = candidates[0].form
-    stored = np.clip(np.rint(centres / scales) + zeros, form.low, form.high)
+    whole = np.rint(centres / scales) + zeros
+    stored = np.clip(whole, form.low, form.high)
     # Not a matrix product: BLAS may sum in another order with another number of threads.
     difference = activation.apply((stored - zeros) * scales) - activation.apply(centres)
-    errors: Floats = (np.square(difference) * counts).sum(axis=1)
+    weights = counts if clip_weight == 1.0 else np.where(stored == whole, counts, clip_weight * counts)
+    errors: Floats = (np.square(difference) * weights).sum(axis=1)
     return errors
 
 
 def _best(
-    centres: Floats, counts: Floats, candidates: list[Affine], bounds: Floats, activation: Activation
+    centres: Floats,
+    counts: Floats,
+    candidates: list[Affine],
+    bounds: Floats,
+    activation: Activation,
+    clip_weight: float,
 ) -> float:
-    return float(bounds[int(np.argmin(squared_errors(centres, counts, candidates, activation)))])
+    errors = squared_errors(centres, counts, candidates, activation, clip_weight)
+    return float(bounds[int(np.argmin(errors))])
 
 
 CHOICES: dict[Method, Callable[[Histogram, Form, Activation], Affine]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.view import GraphView
 from edgeinfer_converters.graph.walk import is_standard
@@ -9,7 +11,7 @@ from edgeinfer_converters.heap import give_back
 from edgeinfer_converters.quantize.activations import IDENTITY, SURE, activation_behind
 from edgeinfer_converters.quantize.affine import Affine, Form, affine_of, stretched
 from edgeinfer_converters.quantize.histogram import Histogram, merge
-from edgeinfer_converters.quantize.operators import data_inputs, is_move
+from edgeinfer_converters.quantize.operators import clamp_bounds, data_inputs, is_move
 from edgeinfer_converters.quantize.placement import Placement
 from edgeinfer_converters.quantize.ranges import Method, Ranges, choose
 from edgeinfer_converters.quantize.threads import each
@@ -23,6 +25,9 @@ TFLITE_ROOM = 1.2
 sixty have shown. TFLite's nine bits cost less there than being cut off; ONNX's results are floats, most of
 them."""
 
+
+_LIMITS = {"HardSigmoid": (0.0, 1.0), "Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
+"""What functions give, whatever they are given."""
 
 _BOUNDS = 2
 """Values in the histogram of a tensor whose bounds were set: these have their room."""
@@ -40,8 +45,10 @@ def choose_scales(
         # What the model says is not clipped: TFLite files have nine bits for it (`tflite.finer`).
         rule: Method = "minmax" if members[0] in placement.finals else method
         factor = next((ranges.factors[name] for name in members if name in ranges.factors), 1.0)
-        affine = stretched(choose(seen, form, rule, behind), factor)
-        if members[0] in placement.finals:
+        affine = stretched(choose(seen, form, rule, behind, ranges.reach.clip_weight), factor)
+        if members[0] not in placement.finals:
+            affine = _roomy(affine, ranges.reach.room, *_limits(view, group))
+        else:
             is_seen = seen.total > _BOUNDS
             affine = stretched(affine, TFLITE_ROOM if placement.integer_results and is_seen else 1.0)
             affine = _with_room(affine, _ends(view, members[0]))
@@ -54,6 +61,39 @@ def choose_scales(
     found = {name: affine for members, affine in chosen for name in members}
     give_back()  # the search takes forty megabytes in small pieces, and the next steps need large ones
     return found
+
+
+def _roomy(affine: Affine, room: float, least: float | None, most: float | None) -> Affine:
+    """The range widened, but not beyond what the values can be: a clamp would no longer be saturation."""
+    if room == 1.0:
+        return affine
+    low, high = affine.bounds
+    wide_low = low * room if least is None else min(low, max(low * room, least))
+    wide_high = high * room if most is None else max(high, min(high * room, most))
+    return affine_of(wide_low, wide_high, affine.form)
+
+
+def _limits(view: GraphView, group: Collection[str]) -> tuple[float | None, float | None]:
+    """What the values of tensors with one scale can be at least and at most, None where anything."""
+    limits = [_limits_of(view, name, group) for name in group]
+    known = [one for one in limits if one is not None]
+    lows, highs = [low for low, _ in known], [high for _, high in known]
+    return (
+        None if not lows or None in lows else min(low for low in lows if low is not None),
+        None if not highs or None in highs else max(high for high in highs if high is not None),
+    )
+
+
+def _limits_of(
+    view: GraphView, name: str, group: Collection[str]
+) -> tuple[float | None, float | None] | None:
+    """Those of one tensor; None if it holds nothing but values of others in the group."""
+    producer = view.producers.get(name)
+    if producer is None or not is_standard(producer):
+        return None, None
+    if is_move(producer) or producer.op_type == "Concat":
+        return None if set(data_inputs(producer)) <= set(group) else (None, None)
+    return _LIMITS.get(producer.op_type) or clamp_bounds(producer, view) or (None, None)
 
 
 def _is_gate(view: GraphView, name: str) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from edgeinfer.profile import Integer
 from edgeinfer_converters.calibration import resume
 from edgeinfer_converters.calibration.int8 import Aims, Int8Model, calibrate, to_int8
 from edgeinfer_converters.quantize.divided import Divided
+from edgeinfer_converters.quantize.reach import NARROW
 from edgeinfer_converters.quantize.share import integer_share
 from edgeinfer_converters.shelf import shelve
 from edgeinfer_converters.sources.source import serialized
@@ -146,3 +148,41 @@ def test_refining_ranges_needs_samples_to_judge_on() -> None:
         assert ("refining ranges" in steps.seen) == looked
         if not looked:
             assert refined == int8_of(model, count, plain, Steps())
+
+
+def of_many(seed: int, count: int = 48, **aims: Any) -> tuple[Int8Model, Steps]:
+    """An int8 classifier, and the steps that it took."""
+    model, steps = GRAPHS["classifier"](), Steps()
+
+    def inputs() -> Iterator[dict[str, np.ndarray]]:
+        return samples_of(model, count, seed)
+
+    calibration = calibrate(shelve(serialized(model)), inputs, count, steps)
+    return to_int8(calibration, inputs, count, Aims(FORMS["u8"], **aims), steps), steps
+
+
+def test_ranges_reach_as_far_as_new_samples_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of a hundred new samples go beyond what 48 have shown, and a pool adds up what is cut off."""
+    model = GRAPHS["classifier"]()
+    new = list(samples_of(model, 100, seed=11))
+    wanted = np.concatenate([run(model, sample)[0] for sample in new])
+
+    def sqnr_of_new(made: Int8Model) -> float:
+        return sqnr_db(wanted, np.concatenate([run(made.quantized, sample)[0] for sample in new]))
+
+    reaching = [of_many(seed)[0] for seed in (1, 2, 3)]
+    monkeypatch.setattr("edgeinfer_converters.calibration.int8.choose_reach", lambda _: NARROW)
+    narrow = [of_many(seed)[0] for seed in (1, 2, 3)]
+    gains = [sqnr_of_new(far) - sqnr_of_new(near) for far, near in zip(reaching, narrow, strict=True)]
+    assert np.mean(gains) > 1
+    assert min(gains) > -0.5
+    widened = [any(what.startswith("ranges ") for what, _ in far.reasons) for far in reaching]
+    assert widened == [gain != 0 for gain in gains]
+
+
+@pytest.mark.parametrize(("count", "aims"), [(15, {}), (48, {"method": "minmax"})])
+def test_ranges_are_compared_where_there_is_a_choice_and_samples_enough(
+    count: int, aims: dict[str, Any]
+) -> None:
+    assert "comparing ranges" not in of_many(1, count, **aims)[1].seen
+    assert "comparing ranges" in of_many(1)[1].seen

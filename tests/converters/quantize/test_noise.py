@@ -148,3 +148,15 @@ def test_a_switch_has_a_name_that_is_free() -> None:
     plain = run(model, sample)[0]
     np.testing.assert_array_equal(run(switched, {**sample, "x_switch_2": np.array(False)})[0], plain)
     assert (run(switched, {**sample, "x_switch_2": np.array(True)})[0] != plain).any()
+
+
+@pytest.mark.parametrize("name", ["bottlenecks", "classifier", "residual"])
+def test_many_samples_lie_on_disk_and_make_the_same_noise(name: str) -> None:
+    model = GRAPHS[name]()
+    few, many = (noise_meter(model, samples_of(model, 9), many=many) for many in (False, True))
+    name = model.graph.input[0].name
+    scales = {name: affine_of(-2.0, 3.0, U8)}
+    assert many.of(scales) == few.of(scales) > 0
+    (one, *_), (other, *_) = many.samples, few.samples
+    assert not isinstance(one, dict)
+    assert np.array_equal(one[name], other[name])

@@ -14,6 +14,7 @@ from edgeinfer_converters.quantize.histogram import Histogram, histogram_of
 from edgeinfer_converters.quantize.ranges import (
     CHOICES,
     TAIL,
+    Method,
     _divergence,
     choose,
     least_squared_error,
@@ -139,3 +140,41 @@ def test_the_divergence_of_what_is_kept_whole_is_that_of_its_rounding() -> None:
     found = _divergence(histogram.centres(), histogram.counts.astype(np.float64), affine)
     # Centres 0.5 | 1.5, 2.5 | 3.5 fall on the levels 0, 1 and 2: 3 | 1.5, 1.5 | 2 stand for 3 | 1, 2 | 2.
     assert found == pytest.approx((1 * np.log(1 / 1.5) + 2 * np.log(2 / 1.5)) / 8)
+
+
+@given(
+    values=hnp.arrays(np.float32, st.integers(50, 400), elements=st.floats(-30, 30, width=32)),
+    weights=st.tuples(st.floats(1, 200), st.floats(1, 200)).map(sorted),
+)
+def test_the_more_clipping_counts_the_wider_a_symmetric_range(
+    values: np.ndarray, weights: list[float]
+) -> None:
+    form, histogram = Form("int8", symmetric=True), histogram_of(values)
+    narrow, wide = (choose(histogram, form, clip_weight=weight) for weight in weights)
+    assert narrow.scale <= wide.scale * (1 + 1e-6)
+    assert wide.scale <= min_max(histogram, form).scale * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_counts_a_hundred_times_is_hardly_clipped(form: Form) -> None:
+    rng = np.random.default_rng(3)
+    values = np.concatenate([rng.normal(0, 1, 100_000), [12.0]]).astype(np.float32)
+    histogram = histogram_of(values)
+    plain, reluctant = (choose(histogram, form, clip_weight=weight) for weight in (1.0, 100.0))
+    assert plain.bounds[1] < 10.5 < 11 < reluctant.bounds[1]
+    assert choose(histogram, form, clip_weight=1.0) == choose(histogram, form)
+
+
+def test_only_the_squared_error_of_what_is_clipped_counts_more() -> None:
+    affine = Affine(1.0, 0, PLAIN)
+    centres, counts = np.array([0.25, 300.0]), np.array([4.0, 2.0])
+    plain, weighed = (squared_errors(centres, counts, [affine], clip_weight=weight) for weight in (1.0, 3.0))
+    rounded, clipped = 4 * 0.25**2, 2 * 45.0**2
+    assert plain == pytest.approx([rounded + clipped])
+    assert weighed == pytest.approx([rounded + 3 * clipped])
+
+
+@pytest.mark.parametrize("method", ["entropy", "minmax", "percentile"])
+def test_other_rules_do_not_weigh_errors(method: Method) -> None:
+    histogram = histogram_of(np.random.default_rng(4).normal(size=1000).astype(np.float32))
+    assert choose(histogram, PLAIN, method, clip_weight=100.0) == choose(histogram, PLAIN, method)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import helper
 
 from edgeinfer.errors import ModelError
 from edgeinfer_converters.graph.view import GraphView
-from edgeinfer_converters.quantize.affine import Form, affine_of, stretched
+from edgeinfer_converters.quantize.affine import Form, affine_of, clamps_like, stretched
 from edgeinfer_converters.quantize.histogram import histogram_of
 from edgeinfer_converters.quantize.placement import observed_tensors, place
 from edgeinfer_converters.quantize.ranges import Ranges
+from edgeinfer_converters.quantize.reach import Reach
 from edgeinfer_converters.quantize.scales import TFLITE_ROOM, choose_scales
 from tests.fixtures.graphs import (
     GRAPHS,
     classifier,
+    clipped,
     concatenation,
     conv,
     distances,
@@ -191,3 +195,45 @@ def test_a_gate_has_the_scale_of_the_kernel_that_computes_it() -> None:
     gates = [node.output[0] for node in view.nodes if node.op_type == "Sigmoid" and node.output[0] in scales]
     assert gates
     assert {(scales[name].scale, scales[name].zero_point) for name in gates} == {(1 / 256, -128)}
+
+
+def roomy(view: GraphView, room: float, **bounds: float) -> Ranges:
+    return replace(given(view, **bounds), reach=Reach(100, room))
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+def test_room_widens_what_is_not_a_final_result(name: str) -> None:
+    model = GRAPHS[name]()
+    view, seen = GraphView(model), ranges_of(model)
+    placement = place(view)
+    plain, wide = (
+        choose_scales(view, placement, replace(seen, reach=Reach(100, room)), FORM, "mse")
+        for room in (1.0, 1.5)
+    )
+    assert all(plain[tensor].scale <= wide[tensor].scale * (1 + 1e-6) for tensor in plain)
+    assert all(plain[tensor] == wide[tensor] for tensor in placement.finals)
+    assert wide[view.model.graph.input[0].name].scale > 1.4 * plain[view.model.graph.input[0].name].scale
+
+
+def test_room_ends_where_values_can_not_be() -> None:
+    """A ReLU6 stays a matter of saturation, and a sigmoid is 1 at most."""
+    view = GraphView(clipped())
+    placement = place(view)
+    (target,) = placement.absorbed.values()
+    seen = roomy(view, 1.5)
+    seen = replace(seen, histograms={**seen.histograms, target: histogram_of(np.array([0, 5.8], np.float32))})
+    affine = choose_scales(view, placement, seen, FORM, "minmax")[target]
+    assert affine.bounds[1] == pytest.approx(6.0, abs=0.05)
+    assert clamps_like(affine, 0.0, 6.0)
+    nodes = [conv("x", "a"), helper.make_node("Sigmoid", ["a"], ["g"], "gate"), conv("g", "y")]
+    view = GraphView(graph_of(nodes, (1, 4, 8, 8), {"w": filters()}))
+    scales = choose_scales(view, place(view), roomy(view, 1.5, g=0.9), FORM, "minmax")
+    assert scales["g"].bounds[1] == pytest.approx(1.0, abs=0.01)
+    assert scales["a"].scale == pytest.approx(affine_of(-1.5, 1.5, FORM).scale, rel=1e-5)
+
+
+def test_room_of_tensors_with_one_scale_is_that_of_the_widest() -> None:
+    view = GraphView(concatenation())
+    scales = choose_scales(view, place(view), roomy(view, 1.5, a=3.0, b=7.0), FORM, "minmax")
+    assert scales["c"] == scales["a"]
+    assert scales["c"].scale == pytest.approx(affine_of(-1.5, 10.5, FORM).scale, rel=1e-5)
