@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reach:
-    """`clip_weight`: how often the squared error of a clipped value counts. `room`: by how much the range that
-    this gives is widened."""
+    """`clip_weight`: how often the squared error of a clipped value counts. `room`: how much wider
+    the range that results is made.
+    """
 
     clip_weight: float = 1.0
     room: float = 1.0
