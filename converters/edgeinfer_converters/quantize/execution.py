@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import onnx
 import onnxruntime
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from edgeinfer.backends.onnx import INTEGER_FUSIONS
 from edgeinfer.errors import ModelError
@@ -28,10 +28,14 @@ memory as a message, as its bytes, as what the runtime parses, and as its tensor
 _LARGE_BYTES, _PAGE_BYTES = 65_536, 4096
 
 
+_LIBRARIES = ThreadpoolController()
+"""Looked up once: an interrupt that comes while the C library lists what is loaded would be lost."""
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Numpy's matrix products and factorizations on one thread: sums are added up in one order."""
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _LIBRARIES.limit(limits=1, user_api="blas"):
         yield
 
 

@@ -79,7 +79,7 @@ def test_high_effort_takes_the_rule_with_the_least_noise_on_held_out_samples(
 def test_default_effort_tries_one_rule(tmp_path: Path) -> None:
     shop = a_workshop(tmp_path)
     assert shop.graph is not None
-    assert shop.int8().reasons == ()
+    assert not any("rules" in why for _, why in shop.int8().reasons)
 
 
 def test_what_divides_no_gate_is_calibrated_once(tmp_path: Path) -> None:
