@@ -70,8 +70,8 @@ def test_never_worse_than_min_max(form: Form, name: str) -> None:
     form=st.sampled_from(FORMS),
     method=st.sampled_from(sorted(CHOICES)),
 )
-def test_any_values_give_a_usable_scale(values: np.ndarray, form: Form, method: str) -> None:
-    affine = choose(histogram_of(values), form, method)  # type: ignore[arg-type]  # sampled from its names
+def test_any_values_give_a_usable_scale(values: np.ndarray, form: Form, method: Method) -> None:
+    affine = choose(histogram_of(values), form, method)
     assert np.isfinite(affine.scale)
     assert affine.scale > 0
     assert form.low <= affine.zero_point <= form.high
